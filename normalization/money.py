@@ -1,0 +1,90 @@
+"""Money as integer minor units with its currency (ISO 4217 exponents from CLDR through babel)."""
+
+from decimal import Decimal, InvalidOperation
+from functools import cache
+
+import msgspec
+from babel.core import get_global
+
+
+class UnknownCurrencyError(ValueError):
+    """The code is not an ISO 4217 currency."""
+
+
+class InexactAmountError(ValueError):
+    """The amount is no whole number of minor units, or no number at all."""
+
+
+class Money(msgspec.Struct, frozen=True):
+    """An amount of money.
+
+    Attributes:
+        minor: The amount in the currency's minor unit (cents for EUR, yen for JPY). May be negative.
+        currency: ISO 4217 code in upper case.
+    """
+
+    minor: int
+    currency: str
+
+    def __add__(self, other: "Money") -> "Money":
+        return Money(self.minor + self._same(other).minor, self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        return Money(self.minor - self._same(other).minor, self.currency)
+
+    def __neg__(self) -> "Money":
+        return Money(-self.minor, self.currency)
+
+    def __mul__(self, units: int) -> "Money":
+        return Money(self.minor * units, self.currency)
+
+    def __str__(self) -> str:
+        return f"{Decimal(self.minor).scaleb(-exponent(self.currency))} {self.currency}"
+
+    def _same(self, other: "Money") -> "Money":
+        if other.currency != self.currency:
+            raise ValueError(f"cannot mix {self.currency} and {other.currency} without a dated rate")
+        return other
+
+
+@cache
+def exponent(currency: str) -> int:
+    """Decimals of a currency's minor unit: 2 for EUR, 0 for ISK, 3 for KWD.
+
+    Raises:
+        UnknownCurrencyError: If CLDR does not know the code.
+    """
+    if currency not in get_global("all_currencies"):
+        raise UnknownCurrencyError(f"{currency!r} is not an ISO 4217 currency code")
+    fractions = get_global("currency_fractions")
+    return int(fractions.get(currency, fractions["DEFAULT"])[0])
+
+
+@cache
+def _scale(currency: str) -> Decimal:
+    return Decimal(10) ** exponent(currency)
+
+
+def parse_money(amount: str | int | Decimal, currency: str) -> Money:
+    """Money from a vendor's decimal amount in major units, as a string, a Decimal or an int.
+
+    Floats are refused: decode JSON numbers as Decimal first. Trailing zeros beyond the currency's
+    exponent are accepted ("1299.00" JPY), a remainder is not.
+
+    Raises:
+        UnknownCurrencyError: If the currency is unknown.
+        InexactAmountError: If the amount is no number or has a fraction of a minor unit.
+    """
+    return Money(parse_minor(amount, currency), currency)
+
+
+def parse_minor(amount: str | int | Decimal, currency: str) -> int:
+    """The minor units of `parse_money`, for hot paths that need no Money."""
+    try:
+        scaled = Decimal(amount) * _scale(currency)
+        minor = int(scaled)
+    except (InvalidOperation, TypeError, ValueError, OverflowError) as error:
+        raise InexactAmountError(f"{amount!r} is not an amount of money") from error
+    if minor != scaled:
+        raise InexactAmountError(f"{amount} {currency} is finer than the currency's minor unit")
+    return minor

@@ -1,0 +1,441 @@
+"""The canonical records: what every vendor's words are turned into.
+
+They are frozen and say nothing of HTTP, databases or Dagster. `UNSET` means that the answer which was
+read did not carry the dataset; `None` means that it did, and there is none. Only a dataset that is
+present may overwrite what the store holds.
+
+The JSON form (`msgspec.json.encode`) is described by the schema in docs/canonical-order.schema.json.
+"""
+
+from datetime import datetime
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from normalization.money import Money
+from normalization.statuses import (
+    ChannelState,
+    FulfilledBy,
+    PaymentMode,
+    PaymentState,
+    ReturnReason,
+    StockBasis,
+    TrackingStatus,
+    WmsState,
+)
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all canonical records."""
+
+
+# --- orders
+
+
+class Version(Record):
+    """Orders two reads of the same record: by `revision`, then by `observed_at`.
+
+    Attributes:
+        revision: The vendor's revision or update time where it is known to move with every change,
+            in a form that sorts as text; empty where the vendor has none that can be trusted.
+        observed_at: When the request that brought this record was sent.
+    """
+
+    observed_at: datetime
+    revision: str = ""
+
+    def key(self) -> tuple[str, datetime]:
+        """The value to compare versions by."""
+        return (self.revision, self.observed_at)
+
+
+class Buyer(Record):
+    """Who ordered. Personal data."""
+
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    channel_customer_id: str | None = None
+
+
+class Address(Record):
+    """A postal address. Personal data, except city, region, postal_code and country_code.
+
+    Attributes:
+        street: Address lines in order, none of them empty.
+        region: The vendor's region, state or province: code where it gives one, else its name.
+        country_code: ISO 3166-1 alpha-2, upper case, or None if the vendor gave none.
+    """
+
+    name: str | None = None
+    company: str | None = None
+    street: tuple[str, ...] = ()
+    city: str | None = None
+    region: str | None = None
+    postal_code: str | None = None
+    country_code: str | None = None
+    phone: str | None = None
+
+
+class TaxLine(Record):
+    """One tax on a line or on shipping. `rate` is a decimal fraction as text ("0.2"), if known."""
+
+    title: str
+    amount: Money
+    rate: str | None = None
+
+
+class Discount(Record):
+    """One discount, positive. On an order it is a description: its money already stands in the lines."""
+
+    amount: Money
+    code: str | None = None
+    title: str | None = None
+
+
+class OrderLine(Record):
+    """What was ordered of one sellable thing.
+
+    Every amount stands for the current quantity (ordered - cancelled), so that
+    `total = net + tax`, and `gross - discount` is `total` where `taxes_included`, else `net`.
+
+    Attributes:
+        line_id: The channel's id of the line, unique within the order.
+        ordered: Units first ordered plus later additions.
+        cancelled: Units taken away again by buyer, merchant or edit.
+        fulfilled: Units that the channel itself says are fulfilled, by whomever.
+        returned: Units that the channel says came back.
+        unit_price: Price of a unit before discounts, as listed (with tax if `taxes_included`).
+        gross: Unit price times current quantity.
+        discount: What was taken off, line and share of order level together, positive.
+        requires_shipping: False for downloads, services and gift cards: never routed.
+        parent_line_id: The bundle line that this line is a part of, if any.
+    """
+
+    line_id: str
+    sku: str | None
+    ordered: int
+    cancelled: int = 0
+    fulfilled: int = 0
+    returned: int = 0
+    title: str = ""
+    unit_price: Money
+    gross: Money
+    discount: Money
+    net: Money
+    tax: Money
+    total: Money
+    taxes: tuple[TaxLine, ...] = ()
+    discounts: tuple[Discount, ...] = ()
+    buyer_total: Money | None = None
+    requires_shipping: bool = True
+    parent_line_id: str | None = None
+    channel_product_id: str | None = None
+
+
+class ShippingLine(Record):
+    """What the buyer pays for delivery, after discounts; `total = net + tax`."""
+
+    title: str
+    code: str | None = None
+    net: Money
+    tax: Money
+    total: Money
+
+
+class Charge(Record):
+    """Anything else in the order's total: a fee, a tip, a duty, rounding. May be negative.
+
+    `kind` is one of fee, tip, duty, gift_wrap, rounding, surcharge, adjustment.
+    """
+
+    kind: str
+    title: str = ""
+    net: Money
+    tax: Money
+    total: Money
+
+
+class Totals(Record):
+    """The header's sums, as the channel states them.
+
+    `total` must equal the lines', shipping's and charges' totals together, to the minor unit.
+    `refunded` is what went back to the buyer so far, positive.
+    """
+
+    total: Money
+    tax: Money
+    discount: Money
+    shipping: Money
+    refunded: Money
+    buyer_total: Money | None = None
+
+
+class Payment(Record):
+    """One payment or authorization. No card data, ever."""
+
+    payment_id: str
+    mode: PaymentMode
+    state: PaymentState
+    amount: Money
+    gateway: str | None = None
+    buyer_amount: Money | None = None
+    paid_at: datetime | None = None
+
+
+class LineQuantity(Record):
+    """So many units of one order line."""
+
+    line_id: str
+    quantity: int
+
+
+class ChannelFulfilment(Record):
+    """A fulfilment that the channel knows of, whoever made it."""
+
+    fulfilment_id: str
+    lines: tuple[LineQuantity, ...]
+    state: str
+    carrier: str | None = None
+    tracking_numbers: tuple[str, ...] = ()
+    created_at: datetime | None = None
+
+
+class RefundLine(Record):
+    """The part of a refund that belongs to one order line."""
+
+    line_id: str
+    quantity: int
+    amount: Money
+    restocked: bool = False
+
+
+class Refund(Record):
+    """Money that went back to the buyer, positive."""
+
+    refund_id: str
+    amount: Money
+    lines: tuple[RefundLine, ...] = ()
+    shipping: Money | None = None
+    buyer_amount: Money | None = None
+    reason: ReturnReason = ReturnReason.UNKNOWN
+    reason_text: str | None = None
+    created_at: datetime | None = None
+
+
+class Return(Record):
+    """Goods that come back, as the channel reports them."""
+
+    return_id: str
+    lines: tuple[LineQuantity, ...]
+    state: str
+    reason: ReturnReason = ReturnReason.UNKNOWN
+    reason_text: str | None = None
+    created_at: datetime | None = None
+
+
+class CanonicalOrder(Record):
+    """One order, as its channel tells it.
+
+    Attributes:
+        connection: The configured connection that it came through ("shopify-eu").
+        external_id: The channel's immutable id; (connection, external_id) identifies the order.
+        number: What the buyer and the merchant call it.
+        confirmation_ref: What the channel's fulfilment call needs besides ids (Amazon: marketplaceId).
+        channel_status: The channel's own words, for display.
+        currency: The currency that the merchant books in.
+        payment_state: The order's payment as a whole; `payments` has the single ones where known.
+        notes: Personal data: buyers write names and phones there.
+        warnings: What the mapping met that it does not know, for people to look at.
+    """
+
+    connection: str
+    external_id: str
+    number: str
+    version: Version
+    placed_at: datetime
+    updated_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    cancel_reason: str | None = None
+    state: ChannelState
+    channel_status: str
+    confirmation_ref: str | None = None
+    fulfilled_by: FulfilledBy = FulfilledBy.MERCHANT
+    currency: str
+    buyer_currency: str | None = None
+    taxes_included: bool = False
+    payment_mode: PaymentMode = PaymentMode.UNKNOWN
+    payment_state: PaymentState = PaymentState.UNKNOWN
+    requested_service: str | None = None
+    ship_by: datetime | None = None
+    deliver_by: datetime | None = None
+    tags: tuple[str, ...] = ()
+    totals: Totals | UnsetType = UNSET
+    buyer: Buyer | None | UnsetType = UNSET
+    ship_to: Address | None | UnsetType = UNSET
+    bill_to: Address | None | UnsetType = UNSET
+    lines: tuple[OrderLine, ...] | UnsetType = UNSET
+    shipping: tuple[ShippingLine, ...] | UnsetType = UNSET
+    charges: tuple[Charge, ...] | UnsetType = UNSET
+    discounts: tuple[Discount, ...] | UnsetType = UNSET
+    payments: tuple[Payment, ...] | UnsetType = UNSET
+    fulfilments: tuple[ChannelFulfilment, ...] | UnsetType = UNSET
+    refunds: tuple[Refund, ...] | UnsetType = UNSET
+    returns: tuple[Return, ...] | UnsetType = UNSET
+    notes: str | None | UnsetType = UNSET
+    warnings: tuple[str, ...] = ()
+
+
+# --- warehouse
+
+
+class StockLevel(Record):
+    """Units of a SKU at one place of a WMS, as one snapshot says.
+
+    Attributes:
+        site: The WMS's own id of the site; hub.yaml maps it to a warehouse.
+        bin: The bin or shelf, where the WMS has them.
+        lot: The lot or batch, where the WMS has them.
+        on_hand: Units, on the basis that `basis` names.
+        observed_at: When the request that brought the figure was sent.
+    """
+
+    site: str
+    sku: str
+    on_hand: int
+    basis: StockBasis
+    observed_at: datetime
+    bin: str | None = None
+    lot: str | None = None
+
+
+class PicklistLine(Record):
+    """What one warehouse is to pick for one order line (a kit's components stand as lines each)."""
+
+    line_id: str
+    sku: str
+    quantity: int
+    title: str = ""
+    unit_price: Money | None = None
+
+
+class Picklist(Record):
+    """What the hub asks of a warehouse: one parcel's worth of one order.
+
+    Attributes:
+        reference: The hub's external reference, derived from natural keys, unique per WMS connection.
+        warehouse: The hub's warehouse code.
+        site: The WMS's own id of that warehouse.
+        order_number: What stands on the paper beside the reference.
+        ship_to: Rendered at sending; never stored with the row.
+    """
+
+    reference: str
+    warehouse: str
+    site: str
+    order_number: str
+    placed_at: datetime
+    lines: tuple[PicklistLine, ...]
+    ship_to: Address
+    email: str | None = None
+    service: str | None = None
+    ship_by: datetime | None = None
+
+
+class PickedLine(Record):
+    """What a WMS says it takes, from where, for one line of a picklist."""
+
+    sku: str
+    quantity: int
+    bin: str | None = None
+    lot: str | None = None
+
+
+class WmsParcel(Record):
+    """One parcel that a WMS packed."""
+
+    parcel_id: str
+    tracking_number: str | None
+    carrier: str | None
+    lines: tuple[PickedLine, ...]
+    service: str | None = None
+    shipped_at: datetime | None = None
+    tracking_url: str | None = None
+
+
+class WmsShipment(Record):
+    """How far a WMS is with one picklist.
+
+    Attributes:
+        reference: The hub's reference; empty if the shipment was not made by the hub.
+        wms_id: The WMS's own id, for later calls.
+    """
+
+    connection: str
+    reference: str
+    wms_id: str
+    state: WmsState
+    wms_status: str
+    site: str | None
+    version: Version
+    picks: tuple[PickedLine, ...] | UnsetType = UNSET
+    parcels: tuple[WmsParcel, ...] | UnsetType = UNSET
+    reason: str | None = None
+
+
+# --- carriers
+
+
+class TrackingEvent(Record):
+    """One scan. `occurred_at` is UTC; `local_time` keeps the carrier's words where it gave no zone."""
+
+    status: TrackingStatus
+    code: str
+    description: str
+    occurred_at: datetime
+    local_time: str | None = None
+    city: str | None = None
+    region: str | None = None
+    country_code: str | None = None
+
+
+class Tracking(Record):
+    """Everything a carrier says of one parcel, oldest event first."""
+
+    connection: str
+    tracking_number: str
+    carrier: str | None
+    status: TrackingStatus
+    carrier_status: str
+    observed_at: datetime
+    events: tuple[TrackingEvent, ...]
+    estimated_delivery: datetime | None = None
+    delivered_at: datetime | None = None
+    warnings: tuple[str, ...] = ()
+
+
+# --- what the hub tells a channel
+
+
+class ShipmentConfirmation(Record):
+    """One shipped parcel to be told to a channel, in the channel's own ids.
+
+    Attributes:
+        reference: The hub's reference of this message, stable over retries.
+        sequence: 1 for the order's first parcel, then 2, and so on: unique per order.
+        complete: True if with this parcel everything open of the order is shipped.
+        confirmation_ref: See CanonicalOrder.
+    """
+
+    reference: str
+    external_id: str
+    number: str
+    sequence: int
+    lines: tuple[LineQuantity, ...]
+    carrier: str | None
+    tracking_number: str | None
+    shipped_at: datetime
+    complete: bool
+    service: str | None = None
+    tracking_url: str | None = None
+    confirmation_ref: str | None = None
