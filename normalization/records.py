@@ -24,15 +24,10 @@ from normalization.statuses import (
     WmsState,
 )
 
-
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all canonical records."""
-
-
 # --- orders
 
 
-class Version(Record):
+class Version(msgspec.Struct, frozen=True, kw_only=True):
     """Orders two reads of the same record: by `revision`, then by `observed_at`.
 
     Attributes:
@@ -49,7 +44,7 @@ class Version(Record):
         return (self.revision, self.observed_at)
 
 
-class Buyer(Record):
+class Buyer(msgspec.Struct, frozen=True, kw_only=True):
     """Who ordered. Personal data."""
 
     name: str | None = None
@@ -58,7 +53,7 @@ class Buyer(Record):
     channel_customer_id: str | None = None
 
 
-class Address(Record):
+class Address(msgspec.Struct, frozen=True, kw_only=True):
     """A postal address. Personal data, except city, region, postal_code and country_code.
 
     Attributes:
@@ -77,7 +72,7 @@ class Address(Record):
     phone: str | None = None
 
 
-class TaxLine(Record):
+class TaxLine(msgspec.Struct, frozen=True, kw_only=True):
     """One tax on a line or on shipping. `rate` is a decimal fraction as text ("0.2"), if known."""
 
     title: str
@@ -85,7 +80,7 @@ class TaxLine(Record):
     rate: str | None = None
 
 
-class Discount(Record):
+class Discount(msgspec.Struct, frozen=True, kw_only=True):
     """One discount, positive. On an order it is a description: its money already stands in the lines."""
 
     amount: Money
@@ -93,7 +88,7 @@ class Discount(Record):
     title: str | None = None
 
 
-class OrderLine(Record):
+class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
     """What was ordered of one sellable thing.
 
     Every amount stands for the current quantity (ordered - cancelled), so that
@@ -133,7 +128,7 @@ class OrderLine(Record):
     channel_product_id: str | None = None
 
 
-class ShippingLine(Record):
+class ShippingLine(msgspec.Struct, frozen=True, kw_only=True):
     """What the buyer pays for delivery, after discounts; `total = net + tax`."""
 
     title: str
@@ -143,7 +138,7 @@ class ShippingLine(Record):
     total: Money
 
 
-class Charge(Record):
+class Charge(msgspec.Struct, frozen=True, kw_only=True):
     """Anything else in the order's total: a fee, a tip, a duty, rounding. May be negative.
 
     `kind` is one of fee, tip, duty, gift_wrap, rounding, surcharge, adjustment.
@@ -156,7 +151,7 @@ class Charge(Record):
     total: Money
 
 
-class Totals(Record):
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """The header's sums, as the channel states them.
 
     `total` must equal the lines', shipping's and charges' totals together, to the minor unit.
@@ -171,7 +166,7 @@ class Totals(Record):
     buyer_total: Money | None = None
 
 
-class Payment(Record):
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
     """One payment or authorization. No card data, ever."""
 
     payment_id: str
@@ -183,14 +178,14 @@ class Payment(Record):
     paid_at: datetime | None = None
 
 
-class LineQuantity(Record):
+class LineQuantity(msgspec.Struct, frozen=True, kw_only=True):
     """So many units of one order line."""
 
     line_id: str
     quantity: int
 
 
-class ChannelFulfilment(Record):
+class ChannelFulfilment(msgspec.Struct, frozen=True, kw_only=True):
     """A fulfilment that the channel knows of, whoever made it."""
 
     fulfilment_id: str
@@ -201,7 +196,7 @@ class ChannelFulfilment(Record):
     created_at: datetime | None = None
 
 
-class RefundLine(Record):
+class RefundLine(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a refund that belongs to one order line."""
 
     line_id: str
@@ -210,7 +205,7 @@ class RefundLine(Record):
     restocked: bool = False
 
 
-class Refund(Record):
+class Refund(msgspec.Struct, frozen=True, kw_only=True):
     """Money that went back to the buyer, positive."""
 
     refund_id: str
@@ -223,7 +218,7 @@ class Refund(Record):
     created_at: datetime | None = None
 
 
-class Return(Record):
+class Return(msgspec.Struct, frozen=True, kw_only=True):
     """Goods that come back, as the channel reports them."""
 
     return_id: str
@@ -234,7 +229,7 @@ class Return(Record):
     created_at: datetime | None = None
 
 
-class CanonicalOrder(Record):
+class CanonicalOrder(msgspec.Struct, frozen=True, kw_only=True):
     """One order, as its channel tells it.
 
     Attributes:
@@ -271,9 +266,9 @@ class CanonicalOrder(Record):
     deliver_by: datetime | None = None
     tags: tuple[str, ...] = ()
     totals: Totals | UnsetType = UNSET
-    buyer: Buyer | None | UnsetType = UNSET
-    ship_to: Address | None | UnsetType = UNSET
-    bill_to: Address | None | UnsetType = UNSET
+    buyer: Buyer | UnsetType | None = UNSET
+    ship_to: Address | UnsetType | None = UNSET
+    bill_to: Address | UnsetType | None = UNSET
     lines: tuple[OrderLine, ...] | UnsetType = UNSET
     shipping: tuple[ShippingLine, ...] | UnsetType = UNSET
     charges: tuple[Charge, ...] | UnsetType = UNSET
@@ -282,14 +277,14 @@ class CanonicalOrder(Record):
     fulfilments: tuple[ChannelFulfilment, ...] | UnsetType = UNSET
     refunds: tuple[Refund, ...] | UnsetType = UNSET
     returns: tuple[Return, ...] | UnsetType = UNSET
-    notes: str | None | UnsetType = UNSET
+    notes: str | UnsetType | None = UNSET
     warnings: tuple[str, ...] = ()
 
 
 # --- warehouse
 
 
-class StockLevel(Record):
+class StockLevel(msgspec.Struct, frozen=True, kw_only=True):
     """Units of a SKU at one place of a WMS, as one snapshot says.
 
     Attributes:
@@ -309,7 +304,7 @@ class StockLevel(Record):
     lot: str | None = None
 
 
-class PicklistLine(Record):
+class PicklistLine(msgspec.Struct, frozen=True, kw_only=True):
     """What one warehouse is to pick for one order line (a kit's components stand as lines each)."""
 
     line_id: str
@@ -319,7 +314,7 @@ class PicklistLine(Record):
     unit_price: Money | None = None
 
 
-class Picklist(Record):
+class Picklist(msgspec.Struct, frozen=True, kw_only=True):
     """What the hub asks of a warehouse: one parcel's worth of one order.
 
     Attributes:
@@ -342,7 +337,7 @@ class Picklist(Record):
     ship_by: datetime | None = None
 
 
-class PickedLine(Record):
+class PickedLine(msgspec.Struct, frozen=True, kw_only=True):
     """What a WMS says it takes, from where, for one line of a picklist."""
 
     sku: str
@@ -351,7 +346,7 @@ class PickedLine(Record):
     lot: str | None = None
 
 
-class WmsParcel(Record):
+class WmsParcel(msgspec.Struct, frozen=True, kw_only=True):
     """One parcel that a WMS packed."""
 
     parcel_id: str
@@ -363,7 +358,7 @@ class WmsParcel(Record):
     tracking_url: str | None = None
 
 
-class WmsShipment(Record):
+class WmsShipment(msgspec.Struct, frozen=True, kw_only=True):
     """How far a WMS is with one picklist.
 
     Attributes:
@@ -386,7 +381,7 @@ class WmsShipment(Record):
 # --- carriers
 
 
-class TrackingEvent(Record):
+class TrackingEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One scan. `occurred_at` is UTC; `local_time` keeps the carrier's words where it gave no zone."""
 
     status: TrackingStatus
@@ -399,7 +394,7 @@ class TrackingEvent(Record):
     country_code: str | None = None
 
 
-class Tracking(Record):
+class Tracking(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a carrier says of one parcel, oldest event first."""
 
     connection: str
@@ -417,7 +412,7 @@ class Tracking(Record):
 # --- what the hub tells a channel
 
 
-class ShipmentConfirmation(Record):
+class ShipmentConfirmation(msgspec.Struct, frozen=True, kw_only=True):
     """One shipped parcel to be told to a channel, in the channel's own ids.
 
     Attributes:
