@@ -1,0 +1,58 @@
+# Two targets suffice on a fresh machine: `make run` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+.PHONY: help run test test-real setup setup-dev dev check lint types lock bench clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+run: setup ## Set up, then play a merchant's days against the sandbox and compare the hub with the truth
+	$(BIN)/orderhub demo
+
+test: setup-dev ## Set up, then run every test that needs no real shop
+	$(BIN)/python -m pytest -m "not real" -n $(or $(WORKERS),2) $(ARGS)
+
+test-real: setup-dev ## Install and start a real shop and a real WMS on loopback, and run the hub between them
+	$(BIN)/python -m pytest -m real tests/real $(ARGS)
+
+setup: $(VENV)/.runtime ## Build .venv with what the hub needs to run
+
+setup-dev: $(VENV)/.dev ## Build .venv with what tests, linters and benchmarks need too
+
+dev: setup ## Open the Dagster UI with the sandbox beside it and the schedules running
+	$(BIN)/orderhub dev
+
+check: lint types ## Linters and type check
+
+lint: setup-dev ## Ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup-dev ## Mypy, strict
+	$(BIN)/mypy
+
+lock: setup-dev ## Compile requirements/*.in into pinned, hashed requirements/*.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header requirements/dev.in -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header -c requirements/dev.txt requirements/runtime.in -o requirements/runtime.txt
+
+bench: setup-dev ## Every benchmark, one JSON line each
+	$(BIN)/python benchmarks/ingest.py --orders 20000 --json
+	$(BIN)/python benchmarks/replay.py --orders 100000 --json
+
+clean: ## Remove what running left behind, but not .venv
+	rm -rf .orderhub .pytest_cache .mypy_cache .ruff_cache .hypothesis analytics/dbt/target analytics/dbt/logs
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: $(VENV)/bin/python requirements/runtime.txt pyproject.toml
+	$(PIP) install --quiet --require-hashes -r requirements/runtime.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
