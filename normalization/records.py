@@ -281,6 +281,21 @@ class CanonicalOrder(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
+# --- catalogue
+
+
+class ResolvedSku(msgspec.Struct, frozen=True):
+    """What a warehouse picks for one unit of what a channel sells.
+
+    Attributes:
+        components: (warehouse SKU, units), one pair unless it is a kit.
+        kit: The kit's code, if it is one.
+    """
+
+    components: tuple[tuple[str, int], ...]
+    kit: str | None = None
+
+
 # --- warehouse
 
 
