@@ -1,0 +1,3 @@
+select distinct carrier
+from {{ source("store", "shipments") }}
+where carrier is not null

@@ -1,0 +1,3 @@
+select connection as channel, connector
+from {{ source("store", "connections") }}
+where kind = 'channel'

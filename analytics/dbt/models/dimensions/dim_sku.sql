@@ -1,0 +1,2 @@
+select sku, title, weight_g, lot_tracked
+from {{ source("store", "skus") }}

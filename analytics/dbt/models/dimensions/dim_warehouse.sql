@@ -1,0 +1,2 @@
+select warehouse, name, country_code, time_zone
+from {{ source("store", "warehouses") }}
