@@ -6,279 +6,39 @@ never reads the world: it is the truth that the hub is compared with.
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 
+from sandbox.goods import BinStock, Kit, Parcel, Picked, Scan, Site, Sku, WarehouseShipment
+from sandbox.orders import (
+    LineAmounts,
+    Person,
+    Refunded,
+    ShopOrder,
+    SoldLine,
+    ToldFulfilment,
+    half_up,
+)
 
-@dataclass(frozen=True, slots=True)
-class Sku:
-    """A thing with a shelf. Weight in grams, size in millimetres."""
-
-    code: str
-    title: str
-    price: int
-    weight_g: int = 500
-    size_mm: tuple[int, int, int] = (200, 150, 100)
-    lot_tracked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Kit:
-    """Something that is sold as one and picked as several: component SKU to units."""
-
-    code: str
-    title: str
-    price: int
-    components: Mapping[str, int]
-
-
-@dataclass(slots=True)
-class BinStock:
-    """Units in one bin, of one lot if the SKU has lots."""
-
-    bin: str
-    lot: str | None
-    on_hand: int
-
-
-@dataclass(slots=True)
-class Site:
-    """A warehouse as it is: `wms` names the connection whose WMS runs it, `wms_site` that WMS's id of it."""
-
-    code: str
-    wms: str
-    wms_site: str
-    name: str
-    country_code: str
-    postal_code: str
-    city: str
-    street: str
-    region: str | None
-    stock: dict[str, list[BinStock]] = field(default_factory=dict)
-
-    def on_hand(self, sku: str) -> int:
-        """Units on the shelves."""
-        return sum(place.on_hand for place in self.stock.get(sku, ()))
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A customer with an address. `region` is the code that the country's post uses, if any."""
-
-    name: str
-    email: str
-    phone: str
-    street: tuple[str, ...]
-    city: str
-    region: str | None
-    region_name: str | None
-    postal_code: str
-    country_code: str
-    country_name: str
-    company: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LineAmounts:
-    """A line's money for its current quantity, in minor units; see OrderLine in docs/canonical-order.md."""
-
-    gross: int
-    discount: int
-    net: int
-    tax: int
-    total: int
-
-
-@dataclass(slots=True)
-class SoldLine:
-    """A line of an order. `unit_price` has tax inside where the order's prices do.
-
-    `discount_rate` is the fraction taken off the line, order-level discounts included.
-    """
-
-    line_id: str
-    channel_sku: str
-    title: str
-    quantity: int
-    unit_price: int
-    tax_rate: Decimal
-    removed: int = 0
-    discount_rate: Decimal = Decimal(0)
-    refunded: int = 0
-    returned: int = 0
-
-    @property
-    def current(self) -> int:
-        """Units that the buyer still wants or has got."""
-        return self.quantity - self.removed
-
-    def amounts(self, taxes_included: bool) -> LineAmounts:
-        """The line's money, rounded half up once per line."""
-        gross = self.unit_price * self.current
-        discount = half_up(gross * self.discount_rate)
-        paid = gross - discount
-        if taxes_included:
-            tax = half_up(paid * self.tax_rate / (1 + self.tax_rate))
-            return LineAmounts(gross, discount, paid - tax, tax, paid)
-        tax = half_up(paid * self.tax_rate)
-        return LineAmounts(gross, discount, paid, tax, paid + tax)
-
-
-@dataclass(frozen=True, slots=True)
-class ToldFulfilment:
-    """A fulfilment that the hub (or somebody else) told the channel of."""
-
-    fulfilment_id: str
-    lines: Mapping[str, int]
-    carrier: str | None
-    tracking_number: str | None
-    told_at: datetime
-    by_hub: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Refunded:
-    """Money given back, with line id to units; `restock` says whether the goods come back."""
-
-    refund_id: str
-    lines: Mapping[str, int]
-    amount: int
-    shipping: int
-    reason: str
-    refunded_at: datetime
-    restock: bool = False
-
-
-@dataclass(slots=True)
-class ShopOrder:
-    """An order as its channel knows it. `serial` numbers a channel's orders from 1001.
-
-    `payment` is pending, authorized, captured or refunded; `revision` counts changes; `visible_at` is
-    when lists begin to show the newest change.
-    """
-
-    channel: str
-    serial: int
-    external_id: str
-    number: str
-    placed_at: datetime
-    updated_at: datetime
-    visible_at: datetime
-    buyer: Person
-    ship_to: Person
-    currency: str
-    taxes_included: bool
-    lines: list[SoldLine]
-    shipping: int
-    shipping_tax_rate: Decimal
-    shipping_title: str = "Standard"
-    payment: str = "captured"
-    payment_mode: str = "card"
-    buyer_currency: str | None = None
-    buyer_rate: Decimal = Decimal(1)
-    discount_code: str | None = None
-    note: str | None = None
-    ship_by: datetime | None = None
-    deliver_by: datetime | None = None
-    cancelled_at: datetime | None = None
-    revision: int = 1
-    told: list[ToldFulfilment] = field(default_factory=list)
-    refunds: list[Refunded] = field(default_factory=list)
-    notes_added: list[str] = field(default_factory=list)
-
-    def line(self, line_id: str) -> SoldLine:
-        """A line by id. Raises KeyError."""
-        for line in self.lines:
-            if line.line_id == line_id:
-                return line
-        raise KeyError(line_id)
-
-    def told_units(self, line_id: str) -> int:
-        """Units of a line that the channel was told are fulfilled."""
-        return sum(told.lines.get(line_id, 0) for told in self.told)
-
-    def shipping_amounts(self) -> LineAmounts:
-        """What delivery costs the buyer."""
-        if self.cancelled_at:
-            return LineAmounts(0, 0, 0, 0, 0)
-        if self.taxes_included:
-            tax = half_up(self.shipping * self.shipping_tax_rate / (1 + self.shipping_tax_rate))
-            return LineAmounts(self.shipping, 0, self.shipping - tax, tax, self.shipping)
-        tax = half_up(self.shipping * self.shipping_tax_rate)
-        return LineAmounts(self.shipping, 0, self.shipping, tax, self.shipping + tax)
-
-    def total(self) -> int:
-        """The order's current total: lines and shipping, with tax."""
-        return (
-            sum(line.amounts(self.taxes_included).total for line in self.lines)
-            + self.shipping_amounts().total
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Picked:
-    """Units taken from one bin."""
-
-    sku: str
-    quantity: int
-    bin: str
-    lot: str | None
-
-
-@dataclass(slots=True)
-class WarehouseShipment:
-    """A picklist as a warehouse knows it. `state`: waiting, assigned, picked, packed, shipped, cancelled."""
-
-    wms: str
-    wms_id: str
-    serial: int
-    site: str
-    reference: str
-    ship_to: Mapping[str, str | None]
-    lines: list[tuple[str, int]]
-    created_at: datetime
-    updated_at: datetime
-    state: str = "waiting"
-    picks: list[Picked] = field(default_factory=list)
-    carrier: str | None = None
-    tracking_number: str | None = None
-    shipped_at: datetime | None = None
-    extra: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """One event of a parcel; `status` is a word of normalization's TrackingStatus, as plain text."""
-
-    at: datetime
-    status: str
-    city: str
-    region: str | None
-    country_code: str
-
-
-@dataclass(slots=True)
-class Parcel:
-    """A parcel on its way. `due` holds the scans that the future will bring."""
-
-    tracking_number: str
-    carrier: str
-    ship_to: Mapping[str, str | None]
-    scans: list[Scan]
-    due: list[Scan] = field(default_factory=list)
-
-    @property
-    def delivered_at(self) -> datetime | None:
-        """When it was delivered, if it was."""
-        return next((scan.at for scan in self.scans if scan.status == "delivered"), None)
-
-
-def half_up(amount: Decimal) -> int:
-    """Round to a whole minor unit, halves away from zero."""
-    return int(amount.quantize(Decimal(1), rounding=ROUND_HALF_UP))
-
+__all__ = [
+    "START",
+    "BinStock",
+    "Kit",
+    "LineAmounts",
+    "Parcel",
+    "Person",
+    "Picked",
+    "Refunded",
+    "Scan",
+    "ShopOrder",
+    "Site",
+    "Sku",
+    "SoldLine",
+    "ToldFulfilment",
+    "WarehouseShipment",
+    "World",
+    "half_up",
+]
 
 START = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 """A Monday morning: when a new world begins."""
@@ -289,6 +49,7 @@ class World:
 
     def __init__(self, seed: int = 1, start: datetime = START) -> None:
         self.lock = threading.RLock()
+        self.seed = seed
         self.random = Random(seed)
         self.now = start
         self.skus: dict[str, Sku] = {}
@@ -304,6 +65,10 @@ class World:
         """The next number of a kind."""
         self._serials[kind] = self._serials.get(kind, first - 1) + 1
         return self._serials[kind]
+
+    def draw(self, *names: object) -> Random:
+        """Randomness that belongs to one named thing, whatever else happens in whatever order."""
+        return Random("/".join(map(str, (self.seed, *names))))
 
     def components(self, channel: str, channel_sku: str) -> Mapping[str, int]:
         """What a warehouse picks for one unit of what a channel calls `channel_sku`. Raises KeyError."""
@@ -345,17 +110,34 @@ class World:
             order.cancelled_at = self.now
         self.touch(order)
 
+    def pay(self, order: ShopOrder) -> None:
+        """The buyer pays what was pending."""
+        order.payment = "captured"
+        order.paid_at = self.now
+        self.touch(order)
+
     def remove_units(self, order: ShopOrder, line_id: str, units: int) -> None:
         """The order is edited: fewer units of a line."""
         order.line(line_id).removed += units
         self.touch(order)
 
     def tell(
-        self, order: ShopOrder, lines: Mapping[str, int], carrier: str | None, tracking_number: str | None
+        self,
+        order: ShopOrder,
+        lines: Mapping[str, int],
+        carrier: str | None,
+        tracking_number: str | None,
+        *,
+        by_hub: bool = True,
     ) -> ToldFulfilment:
-        """The channel hears of a shipped parcel."""
+        """The channel hears of a shipped parcel, from the hub or from somebody else."""
         told = ToldFulfilment(
-            str(self.serial(f"{order.channel}/fulfilment")), dict(lines), carrier, tracking_number, self.now
+            str(self.serial(f"{order.channel}/fulfilment")),
+            dict(lines),
+            carrier,
+            tracking_number,
+            self.now,
+            by_hub,
         )
         order.told.append(told)
         self.touch(order)
