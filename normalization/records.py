@@ -8,6 +8,7 @@ The JSON form (`msgspec.json.encode`) is described by the schema in docs/canonic
 """
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -24,6 +25,9 @@ from normalization.statuses import (
     WmsState,
 )
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""An aware time, UTC."""
+
 # --- orders
 
 
@@ -36,7 +40,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         observed_at: When the request that brought this record was sent.
     """
 
-    observed_at: datetime
+    observed_at: Moment
     revision: str = ""
 
     def key(self) -> tuple[str, datetime]:
@@ -175,7 +179,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     amount: Money
     gateway: str | None = None
     buyer_amount: Money | None = None
-    paid_at: datetime | None = None
+    paid_at: Moment | None = None
 
 
 class LineQuantity(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,7 +197,7 @@ class ChannelFulfilment(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     carrier: str | None = None
     tracking_numbers: tuple[str, ...] = ()
-    created_at: datetime | None = None
+    created_at: Moment | None = None
 
 
 class RefundLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,7 +219,7 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
     buyer_amount: Money | None = None
     reason: ReturnReason = ReturnReason.UNKNOWN
     reason_text: str | None = None
-    created_at: datetime | None = None
+    created_at: Moment | None = None
 
 
 class Return(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,7 +230,7 @@ class Return(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     reason: ReturnReason = ReturnReason.UNKNOWN
     reason_text: str | None = None
-    created_at: datetime | None = None
+    created_at: Moment | None = None
 
 
 class CanonicalOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -248,9 +252,9 @@ class CanonicalOrder(msgspec.Struct, frozen=True, kw_only=True):
     external_id: str
     number: str
     version: Version
-    placed_at: datetime
-    updated_at: datetime | None = None
-    cancelled_at: datetime | None = None
+    placed_at: Moment
+    updated_at: Moment | None = None
+    cancelled_at: Moment | None = None
     cancel_reason: str | None = None
     state: ChannelState
     channel_status: str
@@ -262,8 +266,8 @@ class CanonicalOrder(msgspec.Struct, frozen=True, kw_only=True):
     payment_mode: PaymentMode = PaymentMode.UNKNOWN
     payment_state: PaymentState = PaymentState.UNKNOWN
     requested_service: str | None = None
-    ship_by: datetime | None = None
-    deliver_by: datetime | None = None
+    ship_by: Moment | None = None
+    deliver_by: Moment | None = None
     tags: tuple[str, ...] = ()
     totals: Totals | UnsetType = UNSET
     buyer: Buyer | UnsetType | None = UNSET
@@ -314,7 +318,7 @@ class StockLevel(msgspec.Struct, frozen=True, kw_only=True):
     sku: str
     on_hand: int
     basis: StockBasis
-    observed_at: datetime
+    observed_at: Moment
     bin: str | None = None
     lot: str | None = None
 
@@ -344,12 +348,12 @@ class Picklist(msgspec.Struct, frozen=True, kw_only=True):
     warehouse: str
     site: str
     order_number: str
-    placed_at: datetime
+    placed_at: Moment
     lines: tuple[PicklistLine, ...]
     ship_to: Address
     email: str | None = None
     service: str | None = None
-    ship_by: datetime | None = None
+    ship_by: Moment | None = None
 
 
 class PickedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -369,7 +373,7 @@ class WmsParcel(msgspec.Struct, frozen=True, kw_only=True):
     carrier: str | None
     lines: tuple[PickedLine, ...]
     service: str | None = None
-    shipped_at: datetime | None = None
+    shipped_at: Moment | None = None
     tracking_url: str | None = None
 
 
@@ -402,7 +406,7 @@ class TrackingEvent(msgspec.Struct, frozen=True, kw_only=True):
     status: TrackingStatus
     code: str
     description: str
-    occurred_at: datetime
+    occurred_at: Moment
     local_time: str | None = None
     city: str | None = None
     region: str | None = None
@@ -417,10 +421,10 @@ class Tracking(msgspec.Struct, frozen=True, kw_only=True):
     carrier: str | None
     status: TrackingStatus
     carrier_status: str
-    observed_at: datetime
+    observed_at: Moment
     events: tuple[TrackingEvent, ...]
-    estimated_delivery: datetime | None = None
-    delivered_at: datetime | None = None
+    estimated_delivery: Moment | None = None
+    delivered_at: Moment | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -444,7 +448,7 @@ class ShipmentConfirmation(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[LineQuantity, ...]
     carrier: str | None
     tracking_number: str | None
-    shipped_at: datetime
+    shipped_at: Moment
     complete: bool
     service: str | None = None
     tracking_url: str | None = None

@@ -1,0 +1,5 @@
+"""The command line: `orderhub`."""
+
+from pipelines.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,35 @@
+"""All commands, assembled. Each lives in a module of its own and imports what it needs only when it runs."""
+
+import sys
+
+import typer
+
+from pipelines.cli import demo, dev, explain, normalize, quarantine, replay, sandbox, status, sync
+from pipelines.cli.output import fail
+from pipelines.problems import ProblemError
+
+app = typer.Typer(
+    name="orderhub",
+    help="Every order, from any channel, to the customer's door and into the books.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.command("dev")(dev.dev)
+app.command("sync")(sync.sync)
+app.command("status")(status.status)
+app.command("explain")(explain.explain)
+app.command("normalize")(normalize.normalize)
+app.command("replay")(replay.replay)
+app.command("sandbox")(sandbox.sandbox)
+app.add_typer(quarantine.app, name="quarantine")
+
+
+def main() -> None:
+    """Run a command; a problem that a person can solve is one line on standard error and exit status 1."""
+    try:
+        app()
+    except ProblemError as problem:
+        fail(str(problem))
+        sys.exit(1)
