@@ -102,7 +102,8 @@ class ShopOrder:
 
     `payment` is pending, authorized, captured or refunded; `payment_mode` is card, bank_transfer,
     cash_on_delivery or marketplace; `revision` counts changes; `visible_at` is when lists begin to show
-    the newest change; `by_channel` orders are shipped by the channel itself (FBA).
+    the newest change; `by_channel` orders are shipped by the channel itself (FBA);
+    `buyer_rate` is units of the buyer's currency for one unit of `currency`, both major units.
     """
 
     channel: str
