@@ -119,7 +119,7 @@ def person(world: World, country: str, random: Random) -> Person:
     return Person(
         name=name,
         email=f"{'.'.join(plain.replace(chr(39), '').split())}.{house}@example.net",
-        phone=f"+{DIALLING[country]}{random.randint(200_000_000, 999_999_999)}",
+        phone=_phone(country, random),
         street=street,
         city=place["city"],
         region=place["region"] or None,
@@ -134,8 +134,15 @@ def person(world: World, country: str, random: Random) -> Person:
 def move_house(world: World, order: ShopOrder) -> None:
     """The buyer corrects the delivery address to another one in the same country."""
     moved = person(world, order.ship_to.country_code, world.draw("move", order.channel, order.serial))
+    order.moved_from.append(order.ship_to)
     order.ship_to = replace(moved, name=order.ship_to.name, email=order.ship_to.email)
     world.touch(order)
+
+
+def _phone(country: str, random: Random) -> str:
+    if DIALLING[country] == "1":
+        return f"+1{random.choice(('202', '312', '416'))}5550{random.randint(100, 199)}"
+    return f"+{DIALLING[country]}{random.randint(200_000_000, 999_999_999)}"
 
 
 @cache

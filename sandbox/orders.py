@@ -85,7 +85,10 @@ class ToldFulfilment:
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """Money given back, with line id to units; `restock` says whether the goods come back."""
+    """Money given back, with line id to units; `restock` says whether the goods come back.
+
+    `reason` is a word of normalization's ReturnReason, as plain text.
+    """
 
     refund_id: str
     lines: Mapping[str, int]
@@ -136,6 +139,7 @@ class ShopOrder:
     told: list[ToldFulfilment] = field(default_factory=list)
     refunds: list[Refunded] = field(default_factory=list)
     notes_added: list[str] = field(default_factory=list)
+    moved_from: list[Person] = field(default_factory=list)
 
     def line(self, line_id: str) -> SoldLine:
         """A line by id. Raises KeyError."""
