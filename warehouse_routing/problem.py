@@ -69,13 +69,24 @@ class OpenLine:
     """An order line's open units, as the channel counts them.
 
     Attributes:
-        units: Open units of the line; for a kit, whole kits.
-        components: What one unit takes from the shelves. The parts of one unit never come from two sites.
+        units: Open units of the line, at least one; for a kit, whole kits.
+        components: What one unit takes from the shelves, each SKU once. The parts of one unit never come
+            from two sites.
+
+    Raises:
+        ValueError: If units are less than one, or a SKU is named twice.
     """
 
     line_id: str
     units: int
     components: tuple[Component, ...]
+
+    def __post_init__(self) -> None:
+        skus = {component.sku for component in self.components}
+        if self.units < 1 or not skus or any(component.units < 1 for component in self.components):
+            raise ValueError(f"line {self.line_id}: units must be 1 or more, and components be given")
+        if len(skus) != len(self.components):
+            raise ValueError(f"line {self.line_id}: a SKU stands twice among its components")
 
 
 @dataclass(frozen=True, slots=True)
