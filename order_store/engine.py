@@ -1,0 +1,88 @@
+"""Opens the store: SQLite (WAL) or PostgreSQL, with the same two ways in."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from order_store.schema import metadata
+
+BUSY_TIMEOUT_MS = 30_000
+CACHE_KIB = 65_536
+
+
+class Store:
+    """One order store.
+
+    `begin()` is for writing: one transaction, committed at its end. SQLite takes its write lock at the
+    start (BEGIN IMMEDIATE), so that a transaction never fails half-way because another one wrote first;
+    writers queue for up to 30 s. `read()` is one consistent snapshot on SQLite, and one transaction on
+    PostgreSQL. Neither may span I/O to a vendor.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._writer = engine.execution_options(orderhub_write=True)
+        self.is_sqlite = engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A write transaction."""
+        with self._writer.begin() as tx:
+            yield tx
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read transaction."""
+        with self.engine.begin() as tx:
+            yield tx
+
+    def create_all(self) -> None:
+        """Make every table at once, for tests; deployments use order_store.migrations.upgrade."""
+        metadata.create_all(self._writer)
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self.engine.dispose()
+
+
+def open_store(url: str) -> Store:
+    """Open a store by its URL.
+
+    Args:
+        url: `sqlite:///path/to/file.db` (its folder is made), or `postgresql+psycopg://...`;
+            `postgresql://` is read as psycopg 3.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return Store(engine)
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return Store(create_engine(parsed, pool_pre_ping=True))
+
+
+def _prepare_sqlite(dbapi: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's connection
+    dbapi.isolation_level = None  # transactions begin where _begin_sqlite says, not at the driver's guess
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "foreign_keys = ON",
+        "temp_store = MEMORY",
+        f"cache_size = -{CACHE_KIB}",
+    ):
+        dbapi.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(tx: Connection) -> None:
+    write = tx.get_execution_options().get("orderhub_write", False)
+    tx.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
