@@ -234,7 +234,7 @@ def _may_retry(error: BaseException) -> bool:
     return isinstance(error, Transient)
 
 
-_backoff = tenacity.wait_exponential_jitter(initial=0.2, max=10, jitter=0.3)
+_backoff = tenacity.wait_exponential_jitter(multiplier=0.2, max=10, jitter=0.3)
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
