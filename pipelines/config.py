@@ -60,7 +60,7 @@ class HubConfig(Section):
     )
     carriers: Mapping[str, str] = Field(
         default_factory=dict,
-        description='Give a carrier connection for each carrier name that WMSs report, and "*" for the others.',
+        description='Give a carrier connection for each carrier name that WMSs report, "*" for the others.',
     )
     routing: Routing = Field(default_factory=Routing, description="See docs/configuration.md.")
     verification: Verification = Field(default_factory=Verification, description="See docs/configuration.md.")

@@ -89,7 +89,8 @@ class Expansion:
         return _VARIABLE.sub(lambda match: self._value(match, place), value)
 
     def _value(self, match: re.Match[str], place: Place) -> str:
-        found = self._environ.get(match["name"], match["default"])
+        default: str | None = match["default"]
+        found = self._environ.get(match["name"], default)
         if found is None:
             self.missing.append((place, match["name"]))
             return ""

@@ -12,16 +12,17 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from warehouse_routing.geo import PLACES, code_key, folded
 
 Point = tuple[str, float, float]
 """Key, latitude, longitude."""
-Arrays = dict[str, npt.NDArray[np.bytes_] | npt.NDArray[np.int32]]
+Arrays = dict[str, Any]
+"""Numpy arrays by their name in the file."""
 
 
 def main() -> None:
@@ -90,8 +91,11 @@ def _cities(folder: Path) -> list[Point]:
         for row in big
         if row["cc"] != "BR"
     ]
-    for row in sorted(_rows(folder / "br_municipios.csv"), key=lambda row: -int(row["capital"])):
-        points.append((f"BR/{folded(row['nome'])}", float(row["latitude"]), float(row["longitude"])))
+    capitals_first = sorted(_rows(folder / "br_municipios.csv"), key=lambda row: -int(row["capital"]))
+    points += [
+        (f"BR/{folded(row['nome'])}", float(row["latitude"]), float(row["longitude"]))
+        for row in capitals_first
+    ]
     return points
 
 

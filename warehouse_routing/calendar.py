@@ -16,6 +16,7 @@ def dispatch_date(site: Site, now: datetime) -> date:
     Before the cut-off of a working day that is the same day, else the next working day.
 
     Args:
+        site: Its time zone, cut-off, working days and holidays count.
         now: Aware.
 
     Raises:

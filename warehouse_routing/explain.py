@@ -25,6 +25,7 @@ def backorders(
     no_room = remaining(
         order.lines, fill([view.code for view in serving if not view.full], order.lines, stock)
     )
+    held_back = Cause.WAITS_FOR_ALL if waits and any(no_room.values()) else Cause.SPLIT
     found: list[Backorder] = []
     for line in order.lines:
         units = left[line.line_id]
@@ -33,7 +34,7 @@ def backorders(
         parts = (
             (Cause.STOCK, lacking, _short_of(line, serving, stock) if lacking else ()),
             (Cause.CAPACITY, crowded, ()),
-            (Cause.WAITS_FOR_ALL if waits else Cause.SPLIT, units - lacking - crowded, ()),
+            (held_back, units - lacking - crowded, ()),
         )
         found += [Backorder(line.line_id, part, cause, skus) for cause, part, skus in parts if part]
     return tuple(found)

@@ -143,7 +143,7 @@ def _choose(
         filled = fill([view.code for view in chosen], order.lines, stock)
         if covered(filled) > covered(best):
             best = filled
-            if covered(best) == goal:
+            if covered(best) >= goal:
                 return best
     return _grow(best, useful, order, stock, most, goal)
 
