@@ -154,9 +154,12 @@ class _SharedState(StateStore):
     def _load(self, connection: sqlite3.Connection, rates: list[LimitRate], now: int) -> State:
         row = connection.execute("SELECT spent_until_us FROM bucket WHERE name = ?", (self._name,)).fetchone()
         # A bucket is never more than empty. What lies further ahead was written before the machine's
-        # clock was set back, or under a slower rate.
+        # clock was set back, or under a slower rate; it is put right, or the wait would never end.
         emptied = (now + rates[0].interval * rates[0].burst // rates[0].limit) * 1000
-        return (min(row[0], emptied) if row else 0,)
+        if row and row[0] > emptied:
+            connection.execute("UPDATE bucket SET spent_until_us = ? WHERE name = ?", (emptied, self._name))
+            return (emptied,)
+        return (row[0] if row else 0,)
 
 
 class _PacingFile:
