@@ -9,7 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from sandbox.world import ShopOrder, WarehouseShipment, World
+from sandbox.world import Person, ShopOrder, WarehouseShipment, World
 
 
 class AddressBook:

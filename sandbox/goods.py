@@ -16,6 +16,7 @@ class Sku:
     size_mm: tuple[int, int, int] = (200, 150, 100)
     lot_tracked: bool = False
     downloadable: bool = False
+    hazardous: bool = False
 
 
 @dataclass(frozen=True, slots=True)

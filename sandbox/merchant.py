@@ -45,6 +45,7 @@ def build_world(seed: int = 1, *, start: datetime = START, plenty: bool = False)
             size,
             lot_tracked=row["lot_tracked"] == "yes",
             downloadable=row["downloadable"] == "yes",
+            hazardous=row["hazardous"] == "yes",
         )
         stocked[row["sku"]] = "plenty" if plenty and row["stocked"] != "none" else row["stocked"]
     for row in rows_of("kits"):
