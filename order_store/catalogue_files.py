@@ -163,7 +163,7 @@ def _alias(text: Mapping[str, str]) -> Row:
 
 
 def _component(text: Mapping[str, str]) -> Row:
-    return {"kit": text["kit"], "sku": text["sku"], "units": _whole(text, "units")}
+    return {"kit": text["kit"], "sku": text["component"], "units": _whole(text, "quantity")}
 
 
 _DATES = ("valid_from", "valid_to")
@@ -187,7 +187,12 @@ _FILES = (
         _sku,
     ),
     _File(
-        "kits.csv", kit_components, ("kit", "sku", "valid_from"), ("kit", "sku", "units"), _DATES, _component
+        "kits.csv",
+        kit_components,
+        ("kit", "sku", "valid_from"),
+        ("kit", "component", "quantity"),
+        _DATES,
+        _component,
     ),
     _File(
         "aliases.csv",

@@ -56,6 +56,7 @@ def _cron(text: str) -> str:
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,39}$")]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 SettingText = Annotated[str, BeforeValidator(_text)]
@@ -166,9 +167,7 @@ class WmsSite(Section):
 class Warehouse(Section):
     """A place that ships."""
 
-    code: Name = Field(
-        description="Give a short unique code of small letters, digits and dashes; never change it."
-    )
+    code: Code = Field(description="Give a short unique code of letters, digits and dashes; never change it.")
     name: str = Field(default="", description="Give the name that people know it by.")
     address: Address | None = Field(default=None, description="Give city, country_code and postal_code.")
     coordinates: Coordinates | None = Field(default=None, description="Give lat and lon.")
