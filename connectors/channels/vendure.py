@@ -1,0 +1,228 @@
+"""Vendure's Admin API (3.x): GraphQL, business errors as union members inside HTTP 200.
+
+Facts, each seen at a running 3.7.3:
+
+- `order.updatedAt` does not move when an order is paid, fulfilled or delivered, and may lie before
+  `orderPlacedAt`. So new orders are found by `orderPlacedAt`, edits by `updatedAt`, and everything that
+  is still open is read again by its state (stream "orders_open"). An order that left those states is
+  absent from that snapshot: read it once more with `read_one`.
+- Login is a mutation; the token comes in the answer's header `vendure-auth-token`. A token that is no
+  longer good gets HTTP 200 with the same error FORBIDDEN as a missing right.
+- `take` is at most 1000.
+- `addFulfillmentToOrder` makes a fulfilment in state Pending; it counts as shipped only after a
+  transition.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import msgspec
+
+from connectors.auth import TokenAuth, bearer
+from connectors.channels.vendure_queries import ADD_FULFILMENT, FULFILMENTS, LOGIN, ORDER, ORDERS, TRANSITION
+from connectors.contract import (
+    Json,
+    Operation,
+    Outcome,
+    Page,
+    RawRecord,
+    ReadMode,
+    Safety,
+    Stream,
+    Window,
+    WriteResult,
+)
+from connectors.errors import (
+    AnswerLost,
+    CredentialsRejected,
+    PermissionMissing,
+    RecordMissing,
+    RecordRejected,
+    StreamBroken,
+    Transient,
+)
+from connectors.http import Answer, Request, Transport
+from connectors.pagination import guarded
+from connectors.runtime import Runtime, Token
+
+PAGE = 100
+OPEN_STATES = (
+    "PaymentAuthorized",
+    "PaymentSettled",
+    "PartiallyShipped",
+    "PartiallyDelivered",
+    "Modifying",
+    "ArrangingAdditionalPayment",
+)
+"""States in which the merchant still has something to do (core's default order process)."""
+ENCODER = msgspec.json.Encoder(decimal_format="number")
+TOKEN_LIFE = timedelta(hours=12)
+"""Well under the default session duration of a year; a shop with a shorter one answers FORBIDDEN."""
+
+
+class Vendure:
+    """One Vendure shop."""
+
+    settings: ClassVar[Mapping[str, str]] = {
+        "base_url": "the Admin API's address, for example https://shop.example.com/admin-api"
+    }
+    secrets: ClassVar[Mapping[str, str]] = {
+        "username": "an administrator's login that may read and update orders",
+        "password": "that administrator's password",
+    }
+    streams: ClassVar[Mapping[str, Stream]] = {
+        "orders": Stream("orders", ReadMode.CHANGES, "orders", lookback=timedelta(minutes=5)),
+        "orders_open": Stream("orders_open", ReadMode.SNAPSHOT, "orders"),
+        "orders_created": Stream("orders_created", ReadMode.CREATED, "orders"),
+    }
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "confirm_shipment": Operation("confirm_shipment", Safety.LOOK_UP, settle=timedelta(minutes=1)),
+    }
+
+    def __init__(
+        self, connection: str, settings: Mapping[str, str], secrets: Mapping[str, str], runtime: Runtime
+    ) -> None:
+        self.connection = connection
+        self._runtime = runtime
+        self._secrets = secrets
+        base, _, name = settings["base_url"].rstrip("/").rpartition("/")
+        self._path = f"/{name}"
+        pacer = runtime.pacer_for(connection, {})
+        self._anonymous = Transport(connection, base, runtime, pacer=pacer)
+        self._auth = TokenAuth(connection, runtime, self._login, bearer)
+        self._transport = Transport(connection, base, runtime, pacer=pacer, auth=self._auth)
+
+    def read(self, stream: str, window: Window, bookmark: str | None = None) -> Iterator[Page]:
+        """Read orders: changed or created in the window, or all that are open."""
+        return guarded(self._pages(_filter(stream, window), bookmark), self.connection)
+
+    def read_one(self, stream: str, external_id: str) -> Page:
+        """Read one order by its id."""
+        answer, data = self._ask(ORDER, {"id": external_id})
+        if data["order"] is None:
+            raise RecordMissing(f"{self.connection}: no order {external_id}")
+        return Page("orders", (_record(data["order"]),), answer.observed_at, answer.vendor_time)
+
+    def write(self, operation: str, body: Json, reference: str) -> WriteResult:
+        """Confirm a shipped parcel: one fulfilment, moved to Shipped.
+
+        What an earlier attempt did is looked up first, so that no attempt fulfils twice.
+        """
+        found = self._fulfilment(body)
+        if found is None:
+            _, data = self._ask(ADD_FULFILMENT, {"input": body["input"]}, mutation=True)
+            found = data["addFulfillmentToOrder"]
+        if found["__typename"] == "ItemsAlreadyFulfilledError":
+            return WriteResult(Outcome.APPLIED)
+        if found["__typename"] != "Fulfillment":
+            return WriteResult(Outcome.REJECTED, reason=found["errorCode"])
+        if found["state"] == "Pending":
+            _, data = self._ask(TRANSITION, {"id": found["id"], "state": "Shipped"}, mutation=True)
+            moved = data["transitionFulfillmentToState"]
+            if moved["__typename"] != "Fulfillment":
+                return WriteResult(Outcome.REJECTED, found["id"], moved["errorCode"])
+        return WriteResult(Outcome.APPLIED, found["id"])
+
+    def look_up(self, operation: str, body: Json, reference: str) -> WriteResult | None:
+        """Whether the parcel's fulfilment is there and shipped."""
+        found = self._fulfilment(body)
+        if found is None or found["state"] == "Pending":
+            return None
+        return WriteResult(Outcome.APPLIED, found["id"])
+
+    def _pages(self, order_filter: Json, bookmark: str | None) -> Iterator[Page]:
+        """Pages by offset, in the order of ids.
+
+        A list that shrinks while it is read (an edited order leaves the window) moves up by as many
+        places; the next offset goes back by them, so that none is skipped.
+        """
+        skip, expected = int((bookmark or "0").partition(":")[0]), None
+        while True:
+            options = {"skip": skip, "take": PAGE, "sort": {"id": "ASC"}, "filter": order_filter}
+            answer, data = self._ask(ORDERS, {"options": options})
+            items, total = data["orders"]["items"], data["orders"]["totalItems"]
+            gone = max((expected or total) - total, 0)
+            expected = total
+            skip = max(skip + len(items) - gone, 0)
+            more = bool(items) and skip < total
+            yield Page(
+                "orders",
+                tuple(_record(item) for item in items),
+                answer.observed_at,
+                answer.vendor_time,
+                f"{skip}:{total}" if more else None,
+            )
+            if not more:
+                return
+
+    def _fulfilment(self, body: Json) -> Json | None:
+        """The fulfilment of the body's order with the same tracking code and the same units, if any."""
+        _, data = self._ask(FULFILMENTS, {"id": body["order_id"]})
+        if data["order"] is None:
+            raise RecordMissing(f"{self.connection}: no order {body['order_id']}")
+        arguments = {item["name"]: item["value"] for item in body["input"]["handler"]["arguments"]}
+        wanted = {line["orderLineId"]: line["quantity"] for line in body["input"]["lines"]}
+        for fulfilment in data["order"]["fulfillments"] or ():
+            units = {line["orderLineId"]: line["quantity"] for line in fulfilment["lines"]}
+            same_code = (fulfilment["trackingCode"] or "") == arguments.get("trackingCode", "")
+            if same_code and units == wanted and fulfilment["state"] != "Cancelled":
+                return fulfilment
+        return None
+
+    def _ask(self, document: str, variables: Json, *, mutation: bool = False) -> tuple[Answer, Any]:
+        """Send a document; its answer and its data. A refused token is renewed once."""
+        try:
+            return self._ask_once(document, variables, mutation)
+        except PermissionMissing:
+            self._auth.renew()
+            return self._ask_once(document, variables, mutation)
+
+    def _ask_once(self, document: str, variables: Json, mutation: bool) -> tuple[Answer, Any]:
+        call = {"query": document, "variables": variables}
+        answer = self._transport.send(Request("POST", self._path, json=call, repeatable=not mutation))
+        return answer, self._data(answer, mutation)
+
+    def _data(self, answer: Answer, mutation: bool) -> Any:  # noqa: ANN401 -- a vendor's JSON
+        body = answer.json()
+        if errors := body.get("errors"):
+            code = errors[0].get("extensions", {}).get("code", "unknown")
+            place = f"{self.connection}: Vendure answered {code}"
+            if code in ("FORBIDDEN", "UNAUTHORIZED"):
+                raise PermissionMissing(f"{place}: the administrator needs ReadOrder and UpdateOrder")
+            if code == "ENTITY_NOT_FOUND":
+                raise RecordMissing(place)
+            if code == "INTERNAL_SERVER_ERROR":
+                raise (AnswerLost if mutation else Transient)(place)
+            raise RecordRejected(place)
+        if not isinstance(body.get("data"), dict):
+            raise StreamBroken(f"{self.connection}: an answer without data")
+        return body["data"]
+
+    def _login(self) -> Token:
+        variables = {"username": self._secrets["username"], "password": self._secrets["password"]}
+        call = {"query": LOGIN, "variables": variables}
+        answer = self._anonymous.send(Request("POST", self._path, json=call, repeatable=True))
+        outcome = self._data(answer, mutation=False)["login"]
+        token = answer.headers.get("vendure-auth-token")
+        if outcome["__typename"] != "CurrentUser" or not token:
+            raise CredentialsRejected(f"{self.connection}: Vendure refuses the login; check its secrets")
+        return Token(token, self._runtime.clock.now() + TOKEN_LIFE)
+
+
+def _filter(stream: str, window: Window) -> Json:
+    span = {"between": {"start": _iso(window.since), "end": _iso(window.until)}}
+    placed = {"active": {"eq": False}}
+    if stream == "orders":
+        return placed | {"_or": [{"orderPlacedAt": span}, {"updatedAt": span}]}
+    if stream == "orders_created":
+        return placed | {"orderPlacedAt": span}
+    return placed | {"state": {"in": list(OPEN_STATES)}}
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _record(order: Json) -> RawRecord:
+    return RawRecord(str(order["id"]), ENCODER.encode(order))

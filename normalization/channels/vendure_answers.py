@@ -1,0 +1,203 @@
+"""The parts of Vendure's answers that the mapping reads, as the Admin API's schema types them.
+
+Money is an integer in minor units (the schema's scalar Money); ids are text.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from normalization.errors import NormalizationError, Reason
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """A Vendure channel that the order belongs to."""
+
+    code: str
+    pricesIncludeTax: bool
+
+
+class Customer(msgspec.Struct, frozen=True):
+    """Who ordered."""
+
+    id: str
+    firstName: str
+    lastName: str
+    emailAddress: str
+    phoneNumber: str | None = None
+
+
+class Address(msgspec.Struct, frozen=True):
+    """OrderAddress; every part may be absent."""
+
+    fullName: str | None = None
+    company: str | None = None
+    streetLine1: str | None = None
+    streetLine2: str | None = None
+    city: str | None = None
+    province: str | None = None
+    postalCode: str | None = None
+    countryCode: str | None = None
+    phoneNumber: str | None = None
+
+
+class TaxLine(msgspec.Struct, frozen=True):
+    """A tax; `taxRate` in percent."""
+
+    description: str
+    taxRate: Decimal
+
+
+class Discount(msgspec.Struct, frozen=True):
+    """A promotion's effect, negative."""
+
+    adjustmentSource: str
+    description: str
+    amount: int
+    amountWithTax: int
+
+
+class Variant(msgspec.Struct, frozen=True):
+    """The sold thing."""
+
+    id: str
+    sku: str
+    name: str
+
+
+class Line(msgspec.Struct, frozen=True):
+    """OrderLine. `quantity` is what is left of `orderPlacedQuantity` and later additions."""
+
+    id: str
+    quantity: int
+    orderPlacedQuantity: int
+    unitPrice: int
+    unitPriceWithTax: int
+    linePrice: int
+    linePriceWithTax: int
+    proratedUnitPriceWithTax: int
+    proratedLinePrice: int
+    proratedLinePriceWithTax: int
+    productVariant: Variant
+    taxLines: tuple[TaxLine, ...] = ()
+    discounts: tuple[Discount, ...] = ()
+
+
+class Surcharge(msgspec.Struct, frozen=True):
+    """Something extra in the total."""
+
+    description: str
+    price: int
+    priceWithTax: int
+
+
+class Promotion(msgspec.Struct, frozen=True):
+    """A promotion that was applied."""
+
+    id: str
+    couponCode: str | None = None
+
+
+class ShippingMethod(msgspec.Struct, frozen=True):
+    """How the buyer wants it sent."""
+
+    code: str
+    name: str
+
+
+class ShippingLine(msgspec.Struct, frozen=True):
+    """What delivery costs."""
+
+    discountedPrice: int
+    discountedPriceWithTax: int
+    shippingMethod: ShippingMethod
+
+
+class UnitsOfLine(msgspec.Struct, frozen=True):
+    """So many units of an order line."""
+
+    orderLineId: str
+    quantity: int
+
+
+class Refund(msgspec.Struct, frozen=True):
+    """Money that goes back: `total` = items + shipping + adjustment."""
+
+    id: str
+    items: int
+    shipping: int
+    total: int
+    state: str
+    createdAt: datetime
+    reason: str | None = None
+    lines: tuple[UnitsOfLine, ...] = ()
+
+
+class Payment(msgspec.Struct, frozen=True):
+    """A payment."""
+
+    id: str
+    method: str
+    amount: int
+    state: str
+    createdAt: datetime
+    refunds: tuple[Refund, ...] = ()
+
+
+class Fulfillment(msgspec.Struct, frozen=True):
+    """A shipped (or about to be shipped) parcel."""
+
+    id: str
+    state: str
+    method: str
+    createdAt: datetime
+    trackingCode: str | None = None
+    lines: tuple[UnitsOfLine, ...] = ()
+
+
+class Order(msgspec.Struct, frozen=True):
+    """The order, as the connector asks for it."""
+
+    id: str
+    code: str
+    state: str
+    updatedAt: datetime
+    currencyCode: str
+    total: int
+    totalWithTax: int
+    shippingWithTax: int
+    channels: tuple[Channel, ...]
+    lines: tuple[Line, ...]
+    surcharges: tuple[Surcharge, ...]
+    discounts: tuple[Discount, ...]
+    promotions: tuple[Promotion, ...]
+    shippingLines: tuple[ShippingLine, ...]
+    orderPlacedAt: datetime | None = None
+    customer: Customer | None = None
+    shippingAddress: Address | None = None
+    billingAddress: Address | None = None
+    payments: tuple[Payment, ...] | None = None
+    fulfillments: tuple[Fulfillment, ...] | None = None
+
+
+_DECODER = msgspec.json.Decoder(Order, strict=True)
+
+
+def decode(raw: bytes) -> Order:
+    """The order in a raw record.
+
+    Raises:
+        NormalizationError: UNDECODABLE, MISSING_FIELD or IMPOSSIBLE_DATE, naming the field.
+    """
+    try:
+        return _DECODER.decode(raw)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        if "missing required field" in text:
+            raise NormalizationError(Reason.MISSING_FIELD, text) from error
+        if "datetime" in text or "RFC3339" in text:
+            raise NormalizationError(Reason.IMPOSSIBLE_DATE, text) from error
+        raise NormalizationError(Reason.UNDECODABLE, text) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NormalizationError(Reason.UNDECODABLE, "the record is no JSON") from error
