@@ -11,7 +11,7 @@ SKUS = (
     *("lot_tracked", "hazardous", "oversize", "valid_from", "valid_to"),
 )
 ALIASES = ("connection", "channel_sku", "sku", "valid_from", "valid_to")
-KITS = ("kit", "component", "quantity", "valid_from", "valid_to")
+KITS = ("kit", "sku", "units", "valid_from", "valid_to")
 
 
 def write_catalogue(world: World, folder: Path) -> None:
@@ -19,7 +19,7 @@ def write_catalogue(world: World, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     skus = (
         (
-            *(sku.code, sku.title, sku.weight_g, *sku.size_mm),
+            *(sku.code, sku.title, sku.weight_g or "", *(side or "" for side in sku.size_mm)),
             *(_yes(sku.lot_tracked), _yes(sku.hazardous), _yes(max(sku.size_mm) > 600)),
             *("", ""),
         )

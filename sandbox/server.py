@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import TracebackType
 from typing import Self
+from urllib.parse import unquote
 
 from sandbox.control import Control
 from sandbox.merchant import build_world
@@ -124,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         connection, _, rest = path.lstrip("/").partition("/")
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length) if length else b""
-        request = VendorRequest(self.command, f"/{rest}", query, dict(self.headers.items()), body)
+        request = VendorRequest(self.command, unquote(f"/{rest}"), query, dict(self.headers.items()), body)
         if connection == CONTROL:
             answer = self.server.control.answer(request)
         elif connection in self.server.vendors:

@@ -14,7 +14,7 @@ from sandbox.world import World
 
 @dataclass(frozen=True, slots=True)
 class VendorRequest:
-    """A request as it came over the wire, its path without the connection's prefix."""
+    """A request as it came over the wire, its path without the connection's prefix and percent-decoded."""
 
     method: str
     path: str

@@ -10,7 +10,7 @@ import pytest
 import requests
 import responses
 
-from sandbox.faking import mount
+from sandbox.mounted import mount
 from sandbox.process import SandboxProcess
 from sandbox.server import Sandbox
 from sandbox.vendor import Vendor
@@ -32,7 +32,7 @@ def session() -> Iterator[requests.Session]:
 
 def test_a_vendor_is_asked_with_path_query_and_body(sandbox: Sandbox, session: requests.Session) -> None:
     answer = session.put(f"{sandbox.url_of('echo')}/a/b%20c?x=1&x=2", data=b"hello", timeout=10)
-    assert answer.json() == {"method": "PUT", "path": "/a/b%20c", "query": "x=1&x=2", "body": "hello"}
+    assert answer.json() == {"method": "PUT", "path": "/a/b c", "query": "x=1&x=2", "body": "hello"}
     assert answer.headers["X-Seen"] == "yes"
     assert answer.headers["Date"] == "Mon, 02 Nov 2026 06:00:00 GMT"
 
@@ -80,7 +80,7 @@ def test_the_port_is_free_again_afterwards(world: World, echo: Vendor, session: 
 
 def test_without_a_socket_the_answers_are_the_same(world: World, echo: Vendor) -> None:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        mount(mock, {"echo": echo})
+        exchanges = mount(mock, "https://shop.example/echo", echo)
         answer = requests.post("https://shop.example/echo/a?x=1", data="hi", timeout=10)
         assert answer.json() == {"method": "POST", "path": "/a", "query": "x=1", "body": "hi"}
         assert answer.headers["Content-Type"] == "application/json"
@@ -91,6 +91,7 @@ def test_without_a_socket_the_answers_are_the_same(world: World, echo: Vendor) -
         with pytest.raises(requests.ConnectionError):
             requests.get("https://shop.example/echoes/a", timeout=10)
     assert echo.written == [b"hi", b"lost"]  # type: ignore[attr-defined]
+    assert [exchange.answer.lost for exchange in exchanges] == [False, True]
 
 
 def test_a_process_of_its_own_serves_until_its_input_ends() -> None:

@@ -151,6 +151,6 @@ def test_the_catalogue_names_every_sku_alias_and_component(world: World, tmp_pat
     }
     codes = {row["sku"] for row in tables["skus"]}
     assert codes == set(world.skus)
-    assert {row["component"] for row in tables["kits"]} <= codes
+    assert {row["sku"] for row in tables["kits"]} <= codes
     assert {row["sku"] for row in tables["aliases"]} <= codes | set(world.kits)
     assert {row["sku"] for row in tables["skus"] if row["lot_tracked"] == "true"}
