@@ -80,8 +80,9 @@ def parse_money(amount: str | int | Decimal, currency: str) -> Money:
 
 def parse_minor(amount: str | int | Decimal, currency: str) -> int:
     """The minor units of `parse_money`, for hot paths that need no Money."""
+    scale = _scale(currency)
     try:
-        scaled = Decimal(amount) * _scale(currency)
+        scaled = Decimal(amount) * scale
         minor = int(scaled)
     except (InvalidOperation, TypeError, ValueError, OverflowError) as error:
         raise InexactAmountError(f"{amount!r} is not an amount of money") from error
