@@ -39,7 +39,10 @@ class Works:
         """An order's fulfilment orders, brought up to what the order is now."""
         works = self._of.setdefault(order.external_id, [])
         if not works:
-            self._open(order, works, HOME)
+            work = self._open(order, works, HOME)
+            for line in order.lines:
+                if line.requires_shipping:
+                    self._put(order, work, line.line_id, line.quantity)
         for line in order.lines:
             if not line.requires_shipping:
                 continue
