@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from warehouse_routing.filling import Filled, Stock, fill, remaining
+from warehouse_routing.filling import Filled, Stock, fill, needs, remaining
 from warehouse_routing.plan import Backorder, Candidate, Cause
 from warehouse_routing.problem import OpenLine, OrderToRoute
 from warehouse_routing.view import SiteView
@@ -26,13 +26,18 @@ def backorders(
         order.lines, fill([view.code for view in serving if not view.full], order.lines, stock)
     )
     held_back = Cause.WAITS_FOR_ALL if waits and any(no_room.values()) else Cause.SPLIT
+    short = {
+        sku
+        for sku, units in needs(order.lines).items()
+        if sum(stock[view.code].get(sku, 0) for view in serving) < units
+    }
     found: list[Backorder] = []
     for line in order.lines:
         units = left[line.line_id]
         lacking = min(units, nowhere[line.line_id])
         crowded = min(units - lacking, max(0, no_room[line.line_id] - nowhere[line.line_id]))
         parts = (
-            (Cause.STOCK, lacking, _short_of(line, serving, stock) if lacking else ()),
+            (Cause.STOCK, lacking, _short_of(line, short) if lacking else ()),
             (Cause.CAPACITY, crowded, ()),
             (held_back, units - lacking - crowded, ()),
         )
@@ -40,14 +45,10 @@ def backorders(
     return tuple(found)
 
 
-def _short_of(line: OpenLine, serving: Sequence[SiteView], stock: Stock) -> tuple[str, ...]:
-    """SKUs that all serving sites together have too few of; all, if they only lie apart."""
-    short = [
-        part.sku
-        for part in line.components
-        if sum(stock[view.code].get(part.sku, 0) for view in serving) < part.units * line.units
-    ]
-    return tuple(short) or tuple(part.sku for part in line.components)
+def _short_of(line: OpenLine, short: set[str]) -> tuple[str, ...]:
+    """The line's SKUs of which there are too few; all of them, if they only lie apart."""
+    skus = [part.sku for part in line.components]
+    return tuple(sku for sku in skus if sku in short) or tuple(skus)
 
 
 def candidates(views: Sequence[SiteView], lacks: Lacks, filled: Filled) -> tuple[Candidate, ...]:
