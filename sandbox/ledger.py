@@ -9,7 +9,10 @@ from sandbox.world import ShopOrder, WarehouseShipment, World
 
 
 class LineFigures(TypedDict):
-    """What became of one order line: units, and its total in minor units of the order's currency."""
+    """What became of one order line: units, and its total in minor units of the order's currency.
+
+    `returned` is None where somebody cannot know it; the ledger always does.
+    """
 
     line_id: str
     channel_sku: str
@@ -18,18 +21,21 @@ class LineFigures(TypedDict):
     shipped: int
     delivered: int
     confirmed: int
-    returned: int
+    returned: int | None
     total: int
 
 
 class OrderFigures(TypedDict):
-    """What became of one order. Tracking numbers are sorted; `told_tracking_numbers` reached the channel."""
+    """What became of one order. Tracking numbers are sorted; `told_tracking_numbers` reached the channel.
+
+    `refunded` is None where somebody cannot know it; the ledger always does.
+    """
 
     connection: str
     external_id: str
     currency: str
     total: int
-    refunded: int
+    refunded: int | None
     tracking_numbers: Sequence[str]
     told_tracking_numbers: Sequence[str]
     lines: Sequence[LineFigures]
@@ -77,7 +83,7 @@ def summary(figures: Figures) -> dict[str, dict[str, int]]:
             of_connection["shipped"] += line["shipped"]
             of_connection["delivered"] += line["delivered"]
             of_connection["confirmed"] += line["confirmed"]
-            of_connection["returned"] += line["returned"]
+            of_connection["returned"] += line["returned"] or 0
     return {name: dict(counts) for name, counts in sorted(sums.items())}
 
 

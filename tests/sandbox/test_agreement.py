@@ -210,6 +210,24 @@ def test_payment_is_read_as_it_is(shop: Channel) -> None:
     assert seen[paid.external_id].payment_mode is not PaymentMode.UNKNOWN
 
 
+@pytest.mark.parametrize("shop", [name for name in CHANNELS if name != "amazon-uk"], indirect=True)
+def test_refunds_and_returns_are_read_as_they_are(shop: Channel) -> None:
+    order = place_order(shop.world, shop.name, READY)
+    first, _ = (line.line_id for line in order.lines)
+    shop.wait(timedelta(hours=1))
+    shop.world.tell(order, {first: 2}, "DHL", "JD014600003333")
+    shop.wait(timedelta(days=2))
+    refund = shop.world.refund(order, {first: 1}, "wrong_item", restock=True)
+    shop.wait(timedelta(minutes=20))
+    seen = shop.read()[order.external_id]
+    assert seen.totals is not UNSET
+    assert seen.lines is not UNSET
+    assert seen.totals.refunded.minor == refund.amount
+    assert {line.line_id: line.returned for line in seen.lines}[first] == 1
+    assert seen.refunds
+    assert seen.refunds[0].amount.minor == refund.amount
+
+
 @pytest.mark.parametrize("shop", ["amazon-uk"], indirect=True)
 def test_an_order_that_the_channel_ships_is_not_the_merchant_s(shop: Channel) -> None:
     theirs = place_order(shop.world, shop.name, Wish(by_channel=True, payment="captured"))

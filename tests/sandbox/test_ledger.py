@@ -95,6 +95,16 @@ def test_one_wrong_figure_of_a_line_is_found(truth: Figures, figure: str) -> Non
     ]
 
 
+def test_only_refunds_and_returns_may_be_unknown(truth: Figures) -> None:
+    hub = copy.deepcopy(truth)
+    for order in hub["orders"]:
+        order["refunded"] = None
+        order["lines"][0]["returned"] = None
+    assert compare(truth, hub) == []
+    hub["orders"][0]["lines"][0]["shipped"] = None  # type: ignore[typeddict-item]
+    assert [one.figure for one in compare(truth, hub)] == ["shipped"]
+
+
 def drop_order(hub: Figures) -> None:
     hub["orders"] = hub["orders"][1:]
 
