@@ -20,7 +20,7 @@ class OpenApi:
     """One document. `prefix` is the path of its server, which requests carry before the document's paths."""
 
     def __init__(self, file: Path, prefix: str = "") -> None:
-        text = file.read_text()
+        text = file.read_text().replace("\t", " ")  # UPS's YAML has tabs, which YAML forbids
         document = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
         self._spec: dict[str, Any] = _meant(document)
         for base in _bases(self._spec):
