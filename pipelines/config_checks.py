@@ -34,7 +34,11 @@ def connector_problems(connections: Sequence[Connection]) -> list[str]:
 
 def _names(place: str, given: Iterable[str], wanted: Mapping[str, str], connector: str) -> list[str]:
     given = set(given)
-    lacking = [f"{place}.{name}: is missing. {wanted[name]}" for name in wanted if name not in given]
+    lacking = [
+        f"{place}.{name}: is missing. Add it: {wanted[name].rstrip('.')}."
+        for name in wanted
+        if name not in given
+    ]
     unknown = [
         f"{place}.{name}: {connector} has no such key. "
         + (f"Remove it; there are: {', '.join(wanted)}." if wanted else "Remove it; there are none.")
