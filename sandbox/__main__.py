@@ -1,8 +1,10 @@
-"""`python -m sandbox`: serve one world until standard input closes or SIGTERM comes."""
+"""`python -m sandbox`: serve one world until SIGTERM comes, or the pipe on standard input closes."""
 
 import argparse
 import json
+import os
 import signal
+import stat
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -36,7 +38,8 @@ def main() -> None:
     vendors = open_vendors(world, arguments.connections)
     with Sandbox(world=world, vendors=vendors, simulation=simulation, port=arguments.port) as sandbox:
         print(json.dumps({"url": sandbox.url, "port": sandbox.port}), flush=True)
-        Thread(target=_wait_for_end_of_input, args=(ended,), daemon=True).start()
+        if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):  # a terminal or /dev/null says nothing
+            Thread(target=_wait_for_end_of_input, args=(ended,), daemon=True).start()
         while not ended.wait(1):
             if arguments.minutes_per_second:
                 simulation.advance(timedelta(minutes=arguments.minutes_per_second))

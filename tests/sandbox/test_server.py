@@ -1,5 +1,6 @@
 """The sandbox on a socket, in a process of its own, and behind `responses`: the same vendors answer."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -105,10 +106,11 @@ def test_a_process_of_its_own_serves_until_its_input_ends() -> None:
         requests.get(f"{url}/_control/clock", timeout=5)
 
 
-def test_sigterm_ends_it() -> None:
+def test_without_a_pipe_it_serves_until_sigterm() -> None:
     command = [sys.executable, "-m", "sandbox", "--port", "0", "--connections", "easypost"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
         assert process.stdout
-        process.stdout.readline()
+        url = json.loads(process.stdout.readline())["url"]
+        assert requests.get(f"{url}/_control/clock", timeout=10).status_code == 200
         process.terminate()
         assert process.wait(timeout=20) == 0
