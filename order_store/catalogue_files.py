@@ -75,12 +75,12 @@ def load_catalogue(tx: Connection, folder: Path) -> CatalogueCounts:
             else:
                 good[tuple(row[name] for name in file.key)] = row
                 same.append(row)
-        if file.table is skus:
-            known_skus = {row["sku"] for row in good.values()}
-        elif file.table is kit_components:
-            known_kits = {row["kit"] for row in good.values()}
         counts.rows[file.name] = len(good)
         _apply(tx, file, good, counts, remove=len(counts.bad) == bad_before)
+        if file.table is skus:
+            known_skus = set(tx.scalars(select(skus.c.sku)))
+        elif file.table is kit_components:
+            known_kits = set(tx.scalars(select(kit_components.c.kit)))
     return counts
 
 
