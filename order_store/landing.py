@@ -1,0 +1,274 @@
+"""What vendors sent, kept as it came: complete, durable files of envelopes, any fsspec URL.
+
+A file holds one answer's records. It begins with a mark, then one frame a record (length, then the
+envelope in msgpack), then a frame of length zero with the count: a file without it is half-written. The
+payload of each record is a zstd blob of its own, so that one record can be encrypted or erased alone;
+its checksum finds a damaged one.
+
+Files are named `connection/stream/sequence-token.land`. Sequences grow, so names in order are the order
+in which things were received. A file is written under a temporary name, synced, and renamed before the
+transaction that records it in `landing_files`.
+"""
+
+import contextlib
+import os
+import secrets
+import struct
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import fsspec
+import msgspec
+import zstandard
+from fsspec.implementations.local import LocalFileSystem
+
+from order_store.schema.base import from_micros, to_micros
+
+MARK = b"OHLAND1\n"
+SUFFIX = ".land"
+PARTIAL = ".part"
+LEVEL = 1
+_LENGTH = struct.Struct("<I")
+_END = struct.Struct("<II")
+
+
+class LandingDamaged(ValueError):
+    """A landing file is cut off or its bytes are not what was written."""
+
+
+class _Envelope(msgspec.Struct, array_like=True, gc=False):
+    connection: str
+    stream: str
+    external_id: str
+    sequence: int
+    observed_us: int
+    blob: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """One record as it was received, with its place.
+
+    Attributes:
+        sequence: Grows with every record that is landed.
+        observed_at: When the request that brought it was sent.
+        payload: The vendor's bytes.
+        path: The file, below the landing's root.
+        offset: Where its frame begins there.
+    """
+
+    connection: str
+    stream: str
+    external_id: str
+    sequence: int
+    observed_at: datetime
+    payload: bytes
+    path: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class LandedFile:
+    """One landed answer.
+
+    Attributes:
+        offsets: Where each record's frame begins, in the records' order.
+    """
+
+    connection: str
+    stream: str
+    path: str
+    first_sequence: int
+    observed_at: datetime
+    size: int
+    offsets: tuple[int, ...]
+
+
+class Landing:
+    """A landing folder. One instance serves one process; its methods may be called from many threads."""
+
+    def __init__(self, url: str | Path) -> None:
+        filesystem, root = fsspec.core.url_to_fs(str(url))
+        self._files: Any = filesystem
+        self._root: str = root.rstrip("/")
+        self._local = isinstance(filesystem, LocalFileSystem)
+        self._lock = threading.Lock()
+        self._last = 0
+        self._per_thread = threading.local()
+
+    def land(
+        self, connection: str, stream: str, observed_at: datetime, records: Sequence[tuple[str, bytes]]
+    ) -> LandedFile:
+        """Write (external id, payload) records as one durable file, before anything is made of them."""
+        observed_us = to_micros(observed_at)
+        sequence = self._next_sequences(len(records))
+        compress = self._compressor().compress
+        encode = msgspec.msgpack.Encoder().encode
+        parts = [MARK]
+        offsets: list[int] = []
+        position = len(MARK)
+        for number, (external_id, payload) in enumerate(records, sequence):
+            body = encode(_Envelope(connection, stream, external_id, number, observed_us, compress(payload)))
+            offsets.append(position)
+            parts += (_LENGTH.pack(len(body)), body)
+            position += _LENGTH.size + len(body)
+        parts.append(_END.pack(0, len(records)))
+        content = b"".join(parts)
+        path = f"{quote(connection, safe='')}/{stream}/{sequence:017d}-{secrets.token_hex(4)}{SUFFIX}"
+        self._write(path, content)
+        return LandedFile(connection, stream, path, sequence, observed_at, len(content), tuple(offsets))
+
+    def read(self, path: str) -> Iterator[Landed]:
+        """All records of a file, in sequence.
+
+        Raises:
+            LandingDamaged: If the file is cut off or damaged; records before the damage were given.
+        """
+        content: bytes = self._files.cat_file(f"{self._root}/{path}")
+        if not content.startswith(MARK):
+            raise LandingDamaged(f"{path} is no landing file")
+        decode = _DECODER.decode
+        decompress = self._decompressor().decompress
+        unpack = _LENGTH.unpack_from
+        view = memoryview(content)
+        position = len(MARK)
+        count = 0
+        observed_us, observed_at = None, None
+        try:
+            while True:
+                (length,) = unpack(content, position)
+                if length == 0:
+                    break
+                start = position + 4
+                if start + length > len(content):
+                    raise LandingDamaged(f"{path} is cut off after {count} records")
+                envelope = decode(view[start : start + length])
+                if envelope.observed_us != observed_us:
+                    observed_us = envelope.observed_us
+                    observed_at = from_micros(observed_us)
+                assert observed_at is not None  # noqa: S101 -- set with observed_us
+                yield Landed(
+                    envelope.connection,
+                    envelope.stream,
+                    envelope.external_id,
+                    envelope.sequence,
+                    observed_at,
+                    decompress(envelope.blob),
+                    path,
+                    position,
+                )
+                count += 1
+                position = start + length
+            if _END.unpack_from(content, position)[1] != count:
+                raise LandingDamaged(f"{path} says another number of records than the {count} it holds")
+        except (struct.error, msgspec.DecodeError, zstandard.ZstdError) as error:
+            raise LandingDamaged(f"{path} is cut off or damaged after {count} records") from error
+
+    def read_one(self, path: str, offset: int) -> Landed:
+        """The record at a place. Raises LandingDamaged, or FileNotFoundError if the file is gone."""
+        name = f"{self._root}/{path}"
+        head: bytes = self._files.cat_file(name, start=offset, end=offset + _LENGTH.size)
+        try:
+            (length,) = _LENGTH.unpack(head)
+            start = offset + _LENGTH.size
+            body = self._files.cat_file(name, start=start, end=start + length)
+            envelope = _DECODER.decode(body)
+            payload = self._decompressor().decompress(envelope.blob)
+        except (struct.error, msgspec.DecodeError, zstandard.ZstdError) as error:
+            raise LandingDamaged(f"{path} holds no record at {offset}") from error
+        return Landed(
+            envelope.connection,
+            envelope.stream,
+            envelope.external_id,
+            envelope.sequence,
+            from_micros(envelope.observed_us),
+            payload,
+            path,
+            offset,
+        )
+
+    def paths(self, connection: str | None = None, stream: str | None = None) -> list[str]:
+        """Complete files, in the order in which they were received over all streams."""
+        found = self._files.find(self._root) if self._files.exists(self._root) else []
+        wanted = quote(connection, safe="") if connection else None
+        paths = [name[len(self._root) + 1 :] for name in found if name.endswith(SUFFIX)]
+        return sorted(
+            (
+                path
+                for path in paths
+                if (wanted is None or path.split("/")[0] == wanted)
+                and (stream is None or path.split("/")[1] == stream)
+            ),
+            key=lambda path: path.rsplit("/", 1)[1],
+        )
+
+    def remove_partial(self) -> int:
+        """Delete what writers left that were killed before the rename. Call it while nobody writes."""
+        found = self._files.find(self._root) if self._files.exists(self._root) else []
+        partial = [name for name in found if name.endswith(PARTIAL)]
+        for name in partial:
+            self._files.rm_file(name)
+        return len(partial)
+
+    def _next_sequences(self, count: int) -> int:
+        """The first of `count` sequence numbers: the machine's microseconds, made to grow always."""
+        with self._lock:
+            first = max(time.time_ns() // 1000, self._last + 1)
+            self._last = first + max(count, 1) - 1
+            return first
+
+    def _write(self, path: str, content: bytes) -> None:
+        name = f"{self._root}/{path}"
+        if not self._local:
+            self._files.pipe_file(name, content)  # object stores show an object only when it is complete
+            return
+        target = Path(name)
+        new_folder = not target.parent.is_dir()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(PARTIAL)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(target)
+        _sync_folder(target.parent)
+        if new_folder:
+            _sync_folder(target.parent.parent)
+            _sync_folder(target.parent.parent.parent)
+
+    def _compressor(self) -> zstandard.ZstdCompressor:
+        with contextlib.suppress(AttributeError):
+            return self._per_thread.compressor  # type: ignore[no-any-return]
+        made = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+        self._per_thread.compressor = made
+        return made
+
+    def _decompressor(self) -> zstandard.ZstdDecompressor:
+        with contextlib.suppress(AttributeError):
+            return self._per_thread.decompressor  # type: ignore[no-any-return]
+        made = zstandard.ZstdDecompressor()
+        self._per_thread.decompressor = made
+        return made
+
+
+def connection_and_stream(path: str) -> tuple[str, str]:
+    """What a landing file's name says it holds."""
+    connection, stream, _name = path.split("/")
+    return unquote(connection), stream
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+_DECODER = msgspec.msgpack.Decoder(_Envelope)
