@@ -215,7 +215,9 @@ class ShopifyVendor(Vendor):
             found = [order for order in found if (_SORTS[sort](order), order.serial) > (value, serial)]
         shown = found[:first]
         cursors = [cursor([_SORTS[sort](order).isoformat(), order.serial]) for order in shown]
-        page = Slice(self._spoiled(shown), cursors, len(found) > first)
+        records = self._spoiled(shown)
+        cursors += cursors[-1:] * (len(records) - len(cursors))
+        page = Slice(records, cursors, len(found) > first)
         self._repeated = page
         return page
 

@@ -1,17 +1,13 @@
-"""The connector against the imitated shop, and what the mapping makes of what it reads."""
+"""Reading orders from the imitated shop, and what it refuses."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import pytest
-import requests
-import responses
 
 from connectors.channels.shopify import Shopify
-from connectors.contract import Outcome, Page, Window
+from connectors.contract import Window
 from connectors.errors import (
-    AnswerLost,
     CredentialsRejected,
     PermissionMissing,
     RateLimited,
@@ -21,106 +17,16 @@ from connectors.errors import (
 from connectors.runtime import Runtime
 from normalization.channels import shopify as mapping
 from normalization.errors import NormalizationError, Reason
-from normalization.money import Money
-from normalization.records import CanonicalOrder, LineQuantity, ShipmentConfirmation
 from normalization.registry import Context
 from sandbox.buyers import Wish, place_order
-from sandbox.merchant import build_world
-from sandbox.vendor import VendorRequest
 from sandbox.vendors.shopify import ShopifyVendor
-from sandbox.world import ShopOrder, World
-
-BASE = "https://shop.example"
-CHANNEL = "shopify-eu"
-
-
-class WorldClock:
-    """The world's time; sleeping is noted, and lets the world go on."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.slept: list[float] = []
-
-    def now(self) -> datetime:
-        return self.world.now
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-
-class Shop:
-    """A world with one shop, and a connector to it."""
-
-    def __init__(self) -> None:
-        self.world = build_world(plenty=True)
-        self.vendor = ShopifyVendor(self.world, CHANNEL)
-        self.clock = WorldClock(self.world)
-        self.connector = self.connect()
-        self.seen: list[VendorRequest] = []
-
-    def connect(self, token: str = ShopifyVendor.token, **settings: str) -> Shopify:
-        return Shopify(
-            CHANNEL, {"base_url": BASE, **settings}, {"access_token": token}, Runtime(clock=self.clock)
-        )
-
-    def answer(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
-        body = request.body if isinstance(request.body, bytes) else b""
-        asked = VendorRequest("POST", request.path_url, "", dict(request.headers), body)
-        self.seen.append(asked)
-        answer = self.vendor.handle(asked)
-        if answer.lost:
-            raise requests.ConnectionError("Connection aborted")
-        return answer.status, dict(answer.headers), answer.body
-
-    def window(self) -> Window:
-        return Window(self.world.now - timedelta(days=1), self.world.now + timedelta(minutes=1))
-
-    def read(self, stream: str = "orders", **settings: str) -> list[Page]:
-        return list(self.connect(**settings).read(stream, self.window()))
-
-    def canonical(self, order: ShopOrder) -> CanonicalOrder:
-        page = self.connector.read_one("orders", order.external_id)
-        return mapping.order(page.records[0].payload, Context(CHANNEL, page.observed_at))
-
-    def confirmation(self, order: ShopOrder, units: dict[str, int], number: str | None) -> object:
-        return mapping.confirm_shipment(
-            ShipmentConfirmation(
-                reference="r1",
-                external_id=order.external_id,
-                number=order.number,
-                sequence=1,
-                lines=tuple(LineQuantity(line_id=line, quantity=n) for line, n in units.items()),
-                carrier="UPS",
-                tracking_number=number,
-                shipped_at=self.world.now,
-                complete=True,
-            )
-        )
+from tests.connectors.shopify_shop import BASE, CHANNEL, Shop, ids, open_shop, two_lines
 
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    made = Shop()
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as vendor:
-        vendor.add_callback(responses.POST, f"{BASE}/admin/api/2026-10/graphql.json", callback=made.answer)
-        yield made
-
-
-def ids(pages: list[Page]) -> list[str]:
-    return [record.external_id for page in pages for record in page.records]
-
-
-def two_lines(shop: Shop, **wish: object) -> ShopOrder:
-    order = place_order(
-        shop.world,
-        CHANNEL,
-        Wish(lines=[("FLASK-STEEL-10", 2), ("HONEY-LIME-500", 3)], **wish),  # type: ignore[arg-type]
-    )
-    shop.world.now += timedelta(seconds=1)
-    return order
+    with open_shop() as opened:
+        yield opened
 
 
 # --- reading
@@ -282,208 +188,3 @@ def test_s13_one_broken_order_leaves_the_others_alone(shop: Shop) -> None:
         except NormalizationError as error:
             reasons.append(error.reason)
     assert (good, reasons) == (2, [Reason.IMPOSSIBLE_DATE])
-
-
-# --- money
-
-
-def check_amounts(canonical: CanonicalOrder, order: ShopOrder) -> None:
-    assert isinstance(canonical.lines, tuple)
-    for line, sold in zip(canonical.lines, order.lines, strict=True):
-        truth = sold.amounts(order.taxes_included)
-        found = [m.minor for m in (line.gross, line.discount, line.net, line.tax, line.total)]
-        assert found == [truth.gross, truth.discount, truth.net, truth.tax, truth.total]
-        assert (line.ordered, line.cancelled) == (sold.quantity, sold.removed)
-    assert canonical.totals
-    assert canonical.totals.total.minor == order.total()
-
-
-@pytest.mark.parametrize("taxes_included", [True, False])
-def test_amounts_are_the_worlds_through_edits_and_refunds(shop: Shop, taxes_included: bool) -> None:
-    order = two_lines(shop, discount_rate=Decimal("0.15"), country="DE")
-    order.taxes_included = taxes_included
-    check_amounts(shop.canonical(order), order)
-    shop.world.remove_units(order, order.lines[1].line_id, 1)
-    check_amounts(shop.canonical(order), order)
-    shop.world.tell(order, {line.line_id: line.current for line in order.lines}, "UPS", "1Z9")
-    shop.world.refund(order, {order.lines[0].line_id: 1}, "wrong_item", shipping=100, restock=True)
-    canonical = shop.canonical(order)
-    check_amounts(canonical, order)
-    assert canonical.lines
-    assert (canonical.lines[0].returned, canonical.lines[0].fulfilled) == (1, 2)
-    assert canonical.totals
-    assert canonical.totals.refunded.minor == order.refunds[0].amount
-    assert canonical.returns
-    assert canonical.returns[0].reason == "wrong_item"
-
-
-def test_s17_one_of_two_discounted_units_is_removed(shop: Shop) -> None:
-    order = two_lines(shop, discount_rate=Decimal("0.2"), shipping=0, country="US")
-    line = order.lines[0]
-    line.unit_price, line.tax_rate = 4800, Decimal(0)
-    shop.world.remove_units(order, line.line_id, 1)
-    canonical = shop.canonical(order)
-    assert canonical.lines
-    assert canonical.lines[0].total == Money(3840, "EUR")
-    assert canonical.lines[0].discount == Money(960, "EUR")
-
-
-def test_s18_a_line_edited_to_zero_ships_nothing(shop: Shop) -> None:
-    order = two_lines(shop)
-    line = order.lines[0]
-    shop.world.remove_units(order, line.line_id, 2)
-    canonical = shop.canonical(order)
-    assert canonical.lines
-    gone = canonical.lines[0]
-    assert (gone.ordered, gone.cancelled, gone.total.minor) == (2, 2, 0)
-    assert canonical.totals
-    assert canonical.totals.total.minor == order.total()
-
-
-def test_s20_booked_in_the_shops_currency_with_the_buyers_kept(shop: Shop) -> None:
-    order = two_lines(shop, country="IS", shipping=500)
-    order.currency, order.buyer_currency, order.buyer_rate = "GBP", "ISK", Decimal("175.5")
-    shop.world.refund(order, {}, "other", shipping=500)
-    canonical = shop.canonical(order)
-    assert (canonical.currency, canonical.buyer_currency) == ("GBP", "ISK")
-    assert canonical.refunds
-    refund = canonical.refunds[0]
-    assert refund.amount == Money(500, "GBP")
-    assert refund.shipping == Money(500, "GBP")
-    assert refund.buyer_amount == Money(878, "ISK")
-    assert canonical.totals
-    assert canonical.totals.total == Money(order.total(), "GBP")
-    assert canonical.totals.buyer_total
-    assert canonical.totals.buyer_total.currency == "ISK"
-
-
-def test_a_cancelled_order_costs_nothing(shop: Shop) -> None:
-    order = two_lines(shop)
-    shop.world.cancel(order)
-    canonical = shop.canonical(order)
-    assert canonical.state == "cancelled"
-    check_amounts(canonical, order)
-
-
-# --- confirming shipments
-
-
-def units_told(order: ShopOrder) -> list[tuple[str | None, dict[str, int]]]:
-    return [(told.tracking_number, dict(told.lines)) for told in order.told]
-
-
-def test_a_parcel_is_confirmed_once_however_often_it_is_sent(shop: Shop) -> None:
-    order = two_lines(shop)
-    units = {order.lines[0].line_id: 2, order.lines[1].line_id: 1}
-    body = shop.confirmation(order, units, "1Z1")
-    first = shop.connector.write("confirm_shipment", body, "r1")
-    again = shop.connector.write("confirm_shipment", body, "r1")
-    assert first.outcome is again.outcome is Outcome.APPLIED
-    assert first.vendor_ref == again.vendor_ref
-    assert units_told(order) == [("1Z1", units)]
-    assert order.told[0].carrier == "UPS"
-
-
-def test_s39_three_parcels_are_three_fulfilments(shop: Shop) -> None:
-    order = two_lines(shop)
-    line_id = order.lines[1].line_id
-    for number in ("A", "B", "C"):
-        body = shop.confirmation(order, {line_id: 1}, number)
-        assert shop.connector.write("confirm_shipment", body, number).outcome is Outcome.APPLIED
-    assert units_told(order) == [("A", {line_id: 1}), ("B", {line_id: 1}), ("C", {line_id: 1})]
-
-
-def test_a_lost_answer_is_looked_up(shop: Shop) -> None:
-    order = two_lines(shop)
-    body = shop.confirmation(order, {order.lines[0].line_id: 2}, "1Z1")
-    assert shop.connector.look_up("confirm_shipment", body, "r1") is None
-    shop.vendor.faults.switch_on("lost_answer")
-    with pytest.raises(AnswerLost):
-        shop.connector.write("confirm_shipment", body, "r1")
-    found = shop.connector.look_up("confirm_shipment", body, "r1")
-    assert found
-    assert found.outcome is Outcome.APPLIED
-    assert len(order.told) == 1
-
-
-def test_s37_closed_fulfilment_orders_are_left_alone(shop: Shop) -> None:
-    order = two_lines(shop)
-    first, second = order.lines
-    shop.vendor.works.move(order, first.line_id, 2, location=2)
-    shop.connector.write("confirm_shipment", shop.confirmation(order, {second.line_id: 3}, "OLD"), "r0")
-    statuses = [work.status for work in shop.vendor.works.of(order)]
-    assert statuses == ["CLOSED", "OPEN"]
-    result = shop.connector.write(
-        "confirm_shipment", shop.confirmation(order, {first.line_id: 2}, "NEW"), "r1"
-    )
-    assert result.outcome is Outcome.APPLIED
-    assert units_told(order) == [("OLD", {second.line_id: 3}), ("NEW", {first.line_id: 2})]
-
-
-def test_a_line_at_two_locations_is_fulfilled_at_each(shop: Shop) -> None:
-    order = two_lines(shop)
-    line_id = order.lines[1].line_id
-    shop.vendor.works.move(order, line_id, 2, location=2)
-    body = shop.confirmation(order, {line_id: 3}, "1Z1")
-    result = shop.connector.write("confirm_shipment", body, "r1")
-    assert result.outcome is Outcome.APPLIED
-    assert units_told(order) == [("1Z1", {line_id: 1}), ("1Z1", {line_id: 2})]
-
-
-def test_a_parcel_that_was_half_confirmed_is_completed(shop: Shop) -> None:
-    order = two_lines(shop)
-    line_id = order.lines[1].line_id
-    shop.vendor.works.move(order, line_id, 2, location=2)
-    body = shop.confirmation(order, {line_id: 3}, "1Z1")
-    shop.vendor.faults.switch_on("lost_answer")
-    with pytest.raises(AnswerLost):
-        shop.connector.write("confirm_shipment", body, "r1")
-    assert shop.connector.look_up("confirm_shipment", body, "r1") is None
-    assert shop.connector.write("confirm_shipment", body, "r1").outcome is Outcome.APPLIED
-    assert units_told(order) == [("1Z1", {line_id: 1}), ("1Z1", {line_id: 2})]
-
-
-def test_s38_already_fulfilled_is_done(shop: Shop) -> None:
-    order = two_lines(shop)
-    units = {line.line_id: line.quantity for line in order.lines}
-    shop.world.tell(order, units, "DHL", "SOMEBODY-ELSES")
-    result = shop.connector.write("confirm_shipment", shop.confirmation(order, units, "1Z1"), "r1")
-    assert result.outcome is Outcome.APPLIED
-    assert len(order.told) == 1
-
-
-def test_an_order_on_hold_refuses_with_the_reason(shop: Shop) -> None:
-    order = two_lines(shop)
-    shop.vendor.works.hold(order)
-    body = shop.confirmation(order, {order.lines[0].line_id: 1}, "1Z1")
-    result = shop.connector.write("confirm_shipment", body, "r1")
-    assert result.outcome is Outcome.REJECTED
-    assert "ON_HOLD" in (result.reason or "")
-    assert order.told == []
-
-
-def test_a_cancelled_order_refuses(shop: Shop) -> None:
-    order = two_lines(shop)
-    shop.world.cancel(order)
-    body = shop.confirmation(order, {order.lines[0].line_id: 1}, "1Z1")
-    assert shop.connector.write("confirm_shipment", body, "r1").outcome is Outcome.REJECTED
-
-
-def test_an_unknown_order_refuses(shop: Shop) -> None:
-    order = two_lines(shop)
-    body = shop.confirmation(order, {order.lines[0].line_id: 1}, "1Z1")
-    del shop.world.orders[CHANNEL, order.external_id]
-    assert shop.connector.write("confirm_shipment", body, "r1").outcome is Outcome.REJECTED
-
-
-def test_a_parcel_without_number_is_found_by_its_units(shop: Shop) -> None:
-    order = two_lines(shop)
-    body = shop.confirmation(order, {order.lines[0].line_id: 2}, None)
-    shop.connector.write("confirm_shipment", body, "r1")
-    found = shop.connector.look_up("confirm_shipment", body, "r1")
-    assert found
-    assert found.outcome is Outcome.APPLIED
-
-
-def test_other_operations_are_unsupported(shop: Shop) -> None:
-    assert shop.connector.write("set_stock", {}, "r1").outcome is Outcome.UNSUPPORTED
