@@ -1,0 +1,366 @@
+"""WooCommerce REST v3 orders to canonical orders, and shipments to what a shop can be told of them."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from msgspec import UNSET, UnsetType
+
+from normalization.channels.woocommerce_lines import Refunds, order_line, read_refunds
+from normalization.channels.woocommerce_sums import (
+    balanced,
+    charges_of,
+    discounts_of,
+    shipping_of,
+    totals_of,
+)
+from normalization.channels.woocommerce_wire import (
+    ENVELOPE,
+    LIST,
+    ORDER,
+    Order,
+    Place,
+    decode,
+    key,
+    minor,
+    text,
+)
+from normalization.errors import NormalizationError, Reason
+from normalization.money import Money
+from normalization.records import (
+    Address,
+    Buyer,
+    CanonicalOrder,
+    ChannelFulfilment,
+    LineQuantity,
+    OrderLine,
+    Payment,
+    Return,
+    ShipmentConfirmation,
+    Version,
+)
+from normalization.registry import Context, Json
+from normalization.statuses import ChannelState, PaymentMode, PaymentState
+
+STATES = {
+    "pending": ChannelState.PENDING,
+    "checkout-draft": ChannelState.PENDING,
+    "auto-draft": ChannelState.PENDING,
+    "failed": ChannelState.PENDING,
+    "on-hold": ChannelState.PENDING,  # awaiting payment
+    "processing": ChannelState.OPEN,
+    "completed": ChannelState.CLOSED,
+    "refunded": ChannelState.CLOSED,
+    "cancelled": ChannelState.CANCELLED,
+    "trash": ChannelState.CANCELLED,
+}
+"""WooCommerce's own statuses; plugins add others."""
+
+MODES = {
+    "cod": PaymentMode.CASH_ON_DELIVERY,
+    "bacs": PaymentMode.BANK_TRANSFER,
+    "cheque": PaymentMode.MANUAL,
+    "stripe": PaymentMode.CARD,
+    "stripe_cc": PaymentMode.CARD,
+    "woocommerce_payments": PaymentMode.CARD,
+    "square_credit_card": PaymentMode.CARD,
+    "braintree_credit_card": PaymentMode.CARD,
+    "paypal": PaymentMode.WALLET,
+    "ppcp-gateway": PaymentMode.WALLET,
+    "ppec_paypal": PaymentMode.WALLET,
+    "braintree_paypal": PaymentMode.WALLET,
+    "amazon_payments_advanced": PaymentMode.WALLET,
+    "klarna_payments": PaymentMode.INVOICE,
+    "invoice": PaymentMode.INVOICE,
+}
+"""Gateways by their ids, core's (cod, bacs, cheque) and widespread plugins'."""
+
+PROVIDERS = {
+    "ups": "UPS", "usps": "USPS", "fedex": "Fedex", "dhl": "DHL", "ontrac": "OnTrac", "postnl": "PostNL",
+    "royalmail": "Royal Mail", "parcelforce": "ParcelForce", "colissimo": "Colissimo", "hermes": "Hermes",
+    "bpost": "bpost", "canadapost": "Canada Post", "australiapost": "Australia Post",
+}  # fmt: skip
+"""Our carriers' names, letters and digits only, to the Shipment Tracking plugin's providers [fixture]."""
+
+TRACKINGS = "_wc_shipment_tracking_items"
+"""The order's meta under which the Shipment Tracking plugin keeps what it was told."""
+
+
+def order(raw: bytes, context: Context) -> CanonicalOrder:
+    """One order, with `refunds_detail` if the connector added it. Raises NormalizationError."""
+    wire = decode(raw, ORDER)
+    warnings: list[str] = []
+    zone = context.settings.get("timezone")
+    placed_at = _moment(wire.date_created_gmt, wire.date_created, "date_created", zone, warnings)
+    if placed_at is None:
+        raise NormalizationError(Reason.MISSING_FIELD, "date_created_gmt is empty")
+    updated_at = _moment(wire.date_modified_gmt, wire.date_modified, "date_modified", zone, warnings)
+    paid_at = _moment(wire.date_paid_gmt, wire.date_paid, "date_paid", zone, warnings)
+    completed_at = _moment(wire.date_completed_gmt, wire.date_completed, "date_completed", zone, warnings)
+    status = wire.status.removeprefix("wc-")
+    state = STATES.get(status, ChannelState.UNKNOWN)
+    if state is ChannelState.UNKNOWN:
+        warnings.append(f"unknown status {status}")
+    cancelled = state is ChannelState.CANCELLED
+    moments = {
+        key(one.id): _moment(one.date_created_gmt, None, "refunds.date_created", None, warnings)
+        for one in wire.refunds_detail or ()
+    }
+    refunds = read_refunds(wire, moments, completed_at, warnings)
+    included = wire.prices_include_tax in (True, "true", 1, "1", "yes")
+    completed = status == "completed" or (status == "refunded" and completed_at is not None)
+    lines = _lines(wire, refunds, included, cancelled, completed)
+    shipping = shipping_of(wire, cancelled)
+    charges = charges_of(wire, cancelled)
+    total = 0 if cancelled else minor(wire.total, wire.currency)
+    if not cancelled:
+        total -= sum(off.net + off.tax for off in refunds.taken_off.values())
+        charges = balanced(wire, total, lines, shipping, charges)
+    mode = _mode(wire, warnings)
+    payment_state = _payment_state(status, mode, paid_at, wire, refunds)
+    return CanonicalOrder(
+        connection=context.connection,
+        external_id=key(wire.id),
+        number=text(wire.number) or key(wire.id),
+        version=Version(
+            observed_at=context.observed_at,
+            revision=updated_at.isoformat(timespec="microseconds") if updated_at else "",
+        ),
+        placed_at=placed_at,
+        updated_at=updated_at,
+        # WooCommerce keeps no time of cancellation; the last update is no earlier than it.
+        cancelled_at=updated_at if cancelled else None,
+        state=state,
+        channel_status=wire.status,
+        currency=wire.currency,
+        taxes_included=included,
+        payment_mode=mode,
+        payment_state=payment_state,
+        requested_service=text(wire.shipping_lines[0].method_title) if wire.shipping_lines else None,
+        totals=totals_of(wire, total, lines, shipping, charges, refunds),
+        buyer=_buyer(wire),
+        ship_to=_address(wire.shipping),
+        bill_to=_address(wire.billing),
+        lines=lines,
+        shipping=shipping,
+        charges=charges,
+        discounts=discounts_of(wire, included),
+        payments=_payments(wire, mode, payment_state, paid_at),
+        fulfilments=_fulfilments(wire),
+        refunds=UNSET if wire.refunds is UNSET and wire.refunds_detail is None else tuple(refunds.records),
+        returns=_returns(refunds),
+        notes=text(wire.customer_note),
+        warnings=tuple(warnings),
+    )
+
+
+def orders_in(answer: bytes) -> Iterable[bytes]:
+    """The orders of a list page, a bare order, or a recorded exchange."""
+    if answer.lstrip()[:1] == b"[":
+        orders = [bytes(one) for one in decode(answer, LIST)]
+        if orders and not all(_is_order(one) for one in orders):
+            raise NormalizationError(Reason.OUT_OF_SCOPE, "the list holds something other than orders")
+        return orders
+    found = decode(answer, ENVELOPE)
+    for inner in (found.response, found.data):
+        if inner is not UNSET and bytes(inner)[:1] in (b"[", b"{"):
+            return orders_in(bytes(inner))
+    if _is_order(answer):
+        return [answer]
+    raise NormalizationError(Reason.OUT_OF_SCOPE, "the answer holds no order")
+
+
+def _is_order(raw: bytes) -> bool:
+    if raw.lstrip()[:1] != b"{":
+        return False
+    found = decode(raw, ENVELOPE)
+    dated = found.date_created_gmt is not UNSET or found.date_created is not UNSET
+    return found.id is not None and dated and (found.currency, found.line_items) != (UNSET, UNSET)
+
+
+def confirm_shipment(confirmation: ShipmentConfirmation) -> Json:
+    """What the connector tells the shop: a tracking, or a note, and the status when all is shipped."""
+    shipped = confirmation.shipped_at.astimezone(UTC)
+    name = "".join(letter for letter in (confirmation.carrier or "").lower() if letter.isalnum())
+    tracking: dict[str, str] | None = None
+    if confirmation.tracking_number:
+        tracking = {"tracking_number": confirmation.tracking_number, "date_shipped": f"{shipped:%Y-%m-%d}"}
+        if name in PROVIDERS:
+            tracking["tracking_provider"] = PROVIDERS[name]
+        else:
+            tracking["custom_tracking_provider"] = confirmation.carrier or ""
+            tracking["custom_tracking_link"] = confirmation.tracking_url or ""
+    by = f" with {confirmation.carrier}" if confirmation.carrier else ""
+    number = f", tracking number {confirmation.tracking_number}" if confirmation.tracking_number else ""
+    return {
+        "orderId": confirmation.external_id,
+        "tracking": tracking,
+        "note": f"Parcel {confirmation.sequence} shipped{by}{number}.",
+        "complete": confirmation.complete,
+    }
+
+
+def _moment(
+    gmt: str | None, local: str | None, field: str, zone: str | None, warnings: list[str]
+) -> datetime | None:
+    """A moment from its GMT form; where that is absent, from the shop's own time."""
+    stamp = gmt or local
+    if not stamp:
+        return None
+    try:
+        moment = datetime.fromisoformat(stamp)
+    except ValueError as error:
+        raise NormalizationError(Reason.IMPOSSIBLE_DATE, f"{field} is {stamp!r}") from error
+    if moment.year < 1995:  # WordPress writes 0000 and 1970 where it has no date
+        raise NormalizationError(Reason.IMPOSSIBLE_DATE, f"{field} is {stamp!r}")
+    if moment.tzinfo is not None:
+        return moment.astimezone(UTC)
+    if gmt:
+        return moment.replace(tzinfo=UTC)
+    if zone is None:
+        warnings.append(f"{field}_gmt is absent and the shop's timezone is not configured: taken as UTC")
+        return moment.replace(tzinfo=UTC)
+    return moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def _lines(
+    wire: Order, refunds: Refunds, included: bool, cancelled: bool, completed: bool
+) -> tuple[OrderLine, ...] | UnsetType:
+    if wire.line_items is UNSET:
+        return UNSET
+    lines = wire.line_items or []
+    parents = {parent for one in lines if (parent := text(one.bundled_by) or text(one.composite_parent))}
+    return tuple(
+        order_line(
+            one,
+            wire,
+            refunds,
+            taxes_included=included,
+            cancelled=cancelled,
+            completed=completed,
+            parents=parents,
+        )
+        for one in lines
+    )
+
+
+def _mode(wire: Order, warnings: list[str]) -> PaymentMode:
+    gateway = text(wire.payment_method)
+    if gateway is None:
+        return PaymentMode.MANUAL  # an order that the merchant typed in
+    mode = MODES.get(gateway, PaymentMode.UNKNOWN)
+    if mode is PaymentMode.UNKNOWN:
+        warnings.append(f"unknown payment_method {gateway}")
+    return mode
+
+
+def _payment_state(
+    status: str, mode: PaymentMode, paid_at: datetime | None, wire: Order, refunds: Refunds
+) -> PaymentState:
+    total = minor(wire.total, wire.currency)
+    if status == "refunded" or (refunds.refunded and refunds.refunded >= total):
+        return PaymentState.REFUNDED
+    if refunds.refunded and paid_at:
+        return PaymentState.PARTIALLY_REFUNDED
+    if paid_at or (total == 0 and status in ("processing", "completed")):
+        return PaymentState.CAPTURED
+    if status == "failed":
+        return PaymentState.FAILED
+    if status in ("cancelled", "trash"):
+        return PaymentState.VOIDED
+    if mode is PaymentMode.CASH_ON_DELIVERY or STATES.get(status) is ChannelState.PENDING:
+        return PaymentState.PENDING
+    return PaymentState.UNKNOWN
+
+
+def _payments(
+    wire: Order, mode: PaymentMode, state: PaymentState, paid_at: datetime | None
+) -> tuple[Payment, ...]:
+    gateway = text(wire.payment_method)
+    if gateway is None:
+        return ()
+    return (
+        Payment(
+            payment_id=text(wire.transaction_id) or f"{key(wire.id)}/payment",
+            mode=mode,
+            state=state,
+            amount=Money(minor(wire.total, wire.currency), wire.currency),
+            gateway=gateway,
+            paid_at=paid_at,
+        ),
+    )
+
+
+def _buyer(wire: Order) -> Buyer | UnsetType | None:
+    if wire.billing is UNSET:
+        return UNSET
+    place = wire.billing
+    if place is None:
+        return None
+    customer = text(wire.customer_id)
+    return Buyer(
+        name=_name(place),
+        email=text(place.email),
+        phone=text(place.phone),
+        channel_customer_id=None if customer == "0" else customer,  # 0 is a guest [docs]
+    )
+
+
+def _address(place: Place | UnsetType | None) -> Address | UnsetType | None:
+    """An address, or None where every field that finds a door is empty."""
+    if place is UNSET or place is None:
+        return place
+    street = tuple(line for line in (text(place.address_1), text(place.address_2)) if line)
+    country = text(place.country)
+    if not street and not text(place.city) and not text(place.postcode) and not country:
+        return None
+    return Address(
+        name=_name(place),
+        company=text(place.company),
+        street=street,
+        city=text(place.city),
+        region=text(place.state),
+        postal_code=text(place.postcode),
+        country_code=country.upper() if country else None,
+        phone=text(place.phone),
+    )
+
+
+def _name(place: Place) -> str | None:
+    return " ".join(part for part in (text(place.first_name), text(place.last_name)) if part) or None
+
+
+def _fulfilments(wire: Order) -> tuple[ChannelFulfilment, ...]:
+    """What the Shipment Tracking plugin was told. It knows parcels, not what is in them."""
+    told = next((meta.value for meta in wire.meta_data or () if meta.key == TRACKINGS), None)
+    return tuple(
+        ChannelFulfilment(
+            fulfilment_id=str(one.get("tracking_id") or one.get("tracking_number") or number),
+            lines=(),
+            state="shipped",
+            carrier=text(one.get("tracking_provider")) or text(one.get("custom_tracking_provider")),
+            tracking_numbers=(str(one["tracking_number"]),) if one.get("tracking_number") else (),
+        )
+        for number, one in enumerate(told if isinstance(told, list) else (), 1)
+        if isinstance(one, dict)
+    )
+
+
+def _returns(refunds: Refunds) -> tuple[Return, ...]:
+    """Refunds after completion whose goods were put back on the shelf."""
+    return tuple(
+        Return(
+            return_id=one.refund_id,
+            lines=tuple(
+                LineQuantity(line_id=line.line_id, quantity=line.quantity)
+                for line in one.lines
+                if line.restocked
+            ),
+            state="restocked",
+            reason=one.reason,
+            reason_text=one.reason_text,
+            created_at=one.created_at,
+        )
+        for one in refunds.records
+        if one.refund_id in refunds.after_completion and any(line.restocked for line in one.lines)
+    )
