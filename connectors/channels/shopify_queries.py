@@ -18,6 +18,7 @@ _FRAGMENTS: Mapping[str, str] = {
   shopMoney { amount currencyCode }
   presentmentMoney { amount currencyCode }
 }""",
+    "ShopBag": "on MoneyBag { shopMoney { amount currencyCode } }",
     "Tax": "on TaxLine { title rate priceSet { ...Bag } }",
     "Allocation": """on DiscountAllocation {
   allocatedAmountSet { ...Bag }
@@ -41,7 +42,7 @@ _FRAGMENTS: Mapping[str, str] = {
   variant { id }
   lineItemGroup { id }
   originalUnitPriceSet { ...Bag }
-  priceAfterAllDiscountsBeforeTaxesSet { ...Bag }
+  priceAfterAllDiscountsBeforeTaxesSet { ...ShopBag }
   discountAllocations { ...Allocation }
   taxLines { ...Tax }
 }""",
@@ -49,8 +50,8 @@ _FRAGMENTS: Mapping[str, str] = {
   id
   title
   code
-  discountedPriceSet { ...Bag }
-  currentDiscountedPriceSet { ...Bag }
+  discountedPriceSet { ...ShopBag }
+  currentDiscountedPriceSet { ...ShopBag }
   taxLines { ...Tax }
 }""",
     "Assigned": """on FulfillmentOrder {
@@ -65,16 +66,16 @@ _FRAGMENTS: Mapping[str, str] = {
   quantity
   restockType
   restocked
-  subtotalSet { ...Bag }
-  totalTaxSet { ...Bag }
+  subtotalSet { ...ShopBag }
+  totalTaxSet { ...ShopBag }
   lineItem { id }
 }""",
     "RefundedDelivery": """on RefundShippingLine {
   id
-  subtotalAmountSet { ...Bag }
-  taxAmountSet { ...Bag }
+  subtotalAmountSet { ...ShopBag }
+  taxAmountSet { ...ShopBag }
 }""",
-    "Adjustment": "on OrderAdjustment { id reason amountSet { ...Bag } taxAmountSet { ...Bag } }",
+    "Adjustment": "on OrderAdjustment { id reason amountSet { ...ShopBag } taxAmountSet { ...ShopBag } }",
     "ReturnedLine": """on ReturnLineItemType {
   id
   quantity
@@ -139,13 +140,13 @@ _FRAGMENTS: Mapping[str, str] = {
   displayFulfillmentStatus
   totalPriceSet { ...Bag }
   currentTotalPriceSet { ...Bag }
-  totalTaxSet { ...Bag }
-  totalDiscountsSet { ...Bag }
-  totalRefundedSet { ...Bag }
-  totalTipReceivedSet { ...Bag }
-  originalTotalDutiesSet { ...Bag }
-  currentTotalDutiesSet { ...Bag }
-  additionalFees { id name price { ...Bag } taxLines { ...Tax } }
+  totalTaxSet { ...ShopBag }
+  totalDiscountsSet { ...ShopBag }
+  totalRefundedSet { ...ShopBag }
+  totalTipReceivedSet { ...ShopBag }
+  originalTotalDutiesSet { ...ShopBag }
+  currentTotalDutiesSet { ...ShopBag }
+  additionalFees { id name price { ...ShopBag } taxLines { ...Tax } }
   discountCodes
   customer { id displayName defaultEmailAddress { emailAddress } defaultPhoneNumber { phoneNumber } }
   shippingAddress { ...Address }

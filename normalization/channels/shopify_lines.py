@@ -181,20 +181,23 @@ def amounts_of(line: Line, units: Units, discount: int, currency: str, taxes_inc
     """
     if line.original_unit_price_set is UNSET:
         raise NormalizationError(Reason.OUT_OF_SCOPE, "the answer selects no lineItems.originalUnitPriceSet")
-    kept, ordered = units.kept, units.ordered
+    ordered = units.ordered
+    kept = ordered - units.cancelled
     if kept == 0:
         return Amounts(0, 0, 0, 0, 0)
     gross = booked(line.original_unit_price_set, currency) * kept
     tax = 0
-    for entry in line.tax_lines:
-        tax += share(booked(entry.price_set, currency), kept, ordered)
     estimated = kept != ordered
+    for entry in line.tax_lines:
+        part = booked(entry.price_set, currency)
+        tax += share(part, kept, ordered) if estimated else part
     exact_net = line.price_after_all_discounts_before_taxes_set
     if estimated and exact_net is not None and kept == units.current:
         net = booked(exact_net, currency)
         total = net + tax
         return Amounts(gross, gross - (total if taxes_included else net), net, tax, total, estimated)
-    discount = share(discount, kept, ordered)
+    if estimated:
+        discount = share(discount, kept, ordered)
     paid = gross - discount
     if taxes_included:
         return Amounts(gross, discount, paid - tax, tax, paid, estimated)
@@ -229,6 +232,10 @@ def canonical_line(line: Line, units: Units, money: Amounts, order: Order, curre
 
 def tax_lines(taxes: list[Tax], tax: int, units: Units, currency: str) -> tuple[TaxLine, ...]:
     """The tax lines for the kept units; together they are `tax`, the first one takes the rounding."""
+    if len(taxes) == 1:
+        only = taxes[0]
+        rate = None if only.rate is None else repr(only.rate)
+        return (TaxLine(title=only.title, amount=Money(tax, currency), rate=rate),)
     parts = [share(booked(entry.price_set, currency), units.kept, units.ordered) for entry in taxes]
     if parts:
         parts[0] += tax - sum(parts)

@@ -70,18 +70,24 @@ class _Bill:
         )
 
     def total(self) -> int:
-        return (
-            sum(amounts.total for amounts in self.amounts)
-            + sum(entry.total.minor for entry in self.shipping)
-            + sum(entry.total.minor for entry in self.charges)
-        )
+        found = 0
+        for amounts in self.amounts:
+            found += amounts.total
+        for entry in self.shipping:
+            found += entry.total.minor
+        for charge in self.charges:
+            found += charge.total.minor
+        return found
 
     def tax(self) -> int:
-        return (
-            sum(amounts.tax for amounts in self.amounts)
-            + sum(entry.tax.minor for entry in self.shipping)
-            + sum(entry.tax.minor for entry in self.charges)
-        )
+        found = 0
+        for amounts in self.amounts:
+            found += amounts.tax
+        for entry in self.shipping:
+            found += entry.tax.minor
+        for charge in self.charges:
+            found += charge.tax.minor
+        return found
 
 
 def sums_of(order: Order, currency: str, warnings: list[str]) -> Sums:
@@ -101,7 +107,9 @@ def sums_of(order: Order, currency: str, warnings: list[str]) -> Sums:
         bill.amounts.append(amounts_of(line, bill.units[line.id], discount, currency, order.taxes_included))
     if order.shipping_lines is not UNSET:
         bill.shipping = [_shipping(entry, order, currency) for entry in order.shipping_lines.all()]
-    whole = order.cancelled_at is None and not any(units.cancelled for units in bill.units.values())
+    whole = order.cancelled_at is None
+    for units in bill.units.values():
+        whole = whole and not units.cancelled
     _add_charges(bill, whole)
     if whole:
         _check_tax(bill, warnings)
@@ -120,11 +128,16 @@ def sums_of(order: Order, currency: str, warnings: list[str]) -> Sums:
 
 def _line_discounts(order: Order, lines: list[Line], currency: str) -> list[int]:
     """Each line's discount for its ordered units; the header's, spread by price, if lines have none."""
-    if all(line.discount_allocations is not UNSET for line in lines):
-        return [
-            sum(booked(entry.allocated_amount_set, currency) for entry in line.discount_allocations or ())
-            for line in lines
-        ]
+    found: list[int] = []
+    for line in lines:
+        if line.discount_allocations is UNSET:
+            break
+        amount = 0
+        for entry in line.discount_allocations:
+            amount += booked(entry.allocated_amount_set, currency)
+        found.append(amount)
+    else:
+        return found
     left = booked(order.total_discounts_set, currency)
     gross = [booked(line.original_unit_price_set or None, currency) * (line.quantity or 0) for line in lines]
     whole = sum(gross)
@@ -141,7 +154,9 @@ def _shipping(entry: Delivery, order: Order, currency: str) -> ShippingLine:
     price = before
     if order.cancelled_at is not None and entry.current_discounted_price_set is not None:
         price = booked(entry.current_discounted_price_set, currency)
-    tax = sum(booked(tax.price_set, currency) for tax in entry.tax_lines)
+    tax = 0
+    for part in entry.tax_lines:
+        tax += booked(part.price_set, currency)
     if price != before:
         tax = share(tax, price, before) if before else 0
     net = price - tax if order.taxes_included else price
