@@ -163,7 +163,7 @@ def _alias(text: Mapping[str, str]) -> Row:
 
 
 def _component(text: Mapping[str, str]) -> Row:
-    return {"kit": text["kit"], "sku": text["component"], "units": _whole(text, "quantity")}
+    return {"kit": text["kit"], "sku": text["sku"], "units": _whole(text, "units")}
 
 
 _DATES = ("valid_from", "valid_to")
@@ -190,7 +190,7 @@ _FILES = (
         "kits.csv",
         kit_components,
         ("kit", "sku", "valid_from"),
-        ("kit", "component", "quantity"),
+        ("kit", "sku", "units"),
         _DATES,
         _component,
     ),

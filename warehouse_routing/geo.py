@@ -125,9 +125,12 @@ def _city(country: str, city: str | None, region: str | None) -> tuple[float, fl
     if not city:
         return None
     table = _table("city")
-    key = f"{country}/{folded(city)}"
-    rows = table.among(key, key + "\x01")
-    if rows.stop <= rows.start:
+    # "Shibuya-ku", "Paris (3e)", "Houten, Utrecht": what stands before the mark names the city.
+    for name in dict.fromkeys((folded(city), folded(re.split(r"[-,(/]", city)[0]))):
+        rows = table.among(f"{country}/{name}", f"{country}/{name}\x01")
+        if name and rows.stop > rows.start:
+            break
+    else:
         return None
     points = [
         (float(table.lat[at]) / 1000, float(table.lon[at]) / 1000) for at in range(rows.start, rows.stop)

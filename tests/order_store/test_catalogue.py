@@ -12,7 +12,7 @@ from order_store.engine import Store, open_store
 
 SKUS = "sku,title,weight_g,length_mm,width_mm,height_mm,hazardous,oversize,lot_tracked,valid_from,valid_to\n"
 ALIASES = "connection,channel_sku,sku,valid_from,valid_to\n"
-KITS = "kit,component,quantity,valid_from,valid_to\n"
+KITS = "kit,sku,units,valid_from,valid_to\n"
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
 
@@ -145,7 +145,7 @@ def test_bad_rows_are_told_with_file_line_and_reason_and_stop_nobody(store: Stor
         "skus.csv:9: it has another number of columns than the heading",
         "kits.csv:2: MUG is a SKU; give the kit another code",
         "kits.csv:3: component NONE is not in skus.csv",
-        "kits.csv:4: quantity is '0'; write a whole number above 0",
+        "kits.csv:4: units is '0'; write a whole number above 0",
         "aliases.csv:2: NOTHING is neither in skus.csv nor in kits.csv",
     ]
     assert counts.rows == {"skus.csv": 2, "kits.csv": 1, "aliases.csv": 1}
@@ -153,13 +153,13 @@ def test_bad_rows_are_told_with_file_line_and_reason_and_stop_nobody(store: Stor
 
 
 def test_a_wrong_heading_or_a_missing_file_is_told(store: Store, folder: Path) -> None:
-    (folder / "kits.csv").write_text("kit,units\nSET,1\n")
+    (folder / "kits.csv").write_text("kit,quantity\nSET,1\n")
     counts = load(store, folder)
     assert counts.bad == [
         BadRow(
             "kits.csv",
             1,
-            "column component is missing; column quantity is missing; column units is not known",
+            "column sku is missing; column units is missing; column quantity is not known",
         )
     ]
     (folder / "skus.csv").unlink()

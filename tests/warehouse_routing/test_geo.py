@@ -70,6 +70,7 @@ def test_without_a_code_the_city_counts_and_its_region_tells_namesakes_apart() -
     assert biggest.precision is Precision.CITY
     assert near(biggest, 37.21, -93.30, 10)
     assert near(locate("FR", "", "besancon"), 47.25, 6.02, 10)
+    assert near(locate("JP", "150-0001", "Osaka-shi"), 34.69, 135.50, 10)
 
 
 def test_in_brazil_the_municipality_goes_before_the_beginning_of_the_code() -> None:
