@@ -71,10 +71,11 @@ def _is_hidden(place: Place, hidden: set[Place]) -> bool:
     return any(place[:length] in hidden for length in range(1, len(place) + 1))
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:  # noqa: ANN401 -- a type of any form
+def models_in(annotation: Any) -> list[type[BaseModel]]:  # noqa: ANN401 -- a type of any form
+    """The sections that a field can hold, whatever they are wrapped in."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [model for part in get_args(annotation) for model in _models_in(part)]
+    return [model for part in get_args(annotation) for model in models_in(part)]
 
 
 def _model_at(root: type[BaseModel], place: Place) -> type[BaseModel]:
@@ -82,7 +83,7 @@ def _model_at(root: type[BaseModel], place: Place) -> type[BaseModel]:
     for step in place:
         field = model.model_fields.get(step) if isinstance(step, str) else None
         if field is not None:
-            model = next(iter(_models_in(field.annotation)), model)
+            model = next(iter(models_in(field.annotation)), model)
     return model
 
 
@@ -94,6 +95,6 @@ def _field_at(root: type[BaseModel], place: Place) -> FieldInfo | None:
         if field is None:
             continue
         innermost, depth = field, index
-        model = next(iter(_models_in(field.annotation)), model)
+        model = next(iter(models_in(field.annotation)), model)
     ends_in_section = innermost is not None and depth < len(place) - 1 and model is not root
-    return None if ends_in_section and _models_in(innermost.annotation if innermost else None) else innermost
+    return None if ends_in_section and models_in(innermost.annotation if innermost else None) else innermost

@@ -88,12 +88,14 @@ def reasons(
     """The decision as sentences."""
     words: list[str] = []
     chosen = [view for view in views if view.code in filled]
+    able = sum(1 for view in views if view.serves and not view.full and not lacks[view.code])
     if len(chosen) == 1 and not left:
-        able = sum(1 for view in views if view.serves and not view.full and not lacks[view.code])
         words.append(f"{chosen[0].code} ships all of it: the best of {able} that hold everything")
     elif chosen:
+        verb = "ship" if len(chosen) > 1 else "ships"
         part = "part of it" if left else "it"
-        words.append(f"{' and '.join(view.code for view in chosen)} ship {part}; no site alone holds all")
+        alone = "the nearest site goes first" if able else "no site alone holds all"
+        words.append(f"{' and '.join(view.code for view in chosen)} {verb} {part}; {alone}")
     for view in chosen:
         away = f"{view.distance_km:.0f} km away" if view.distance_km is not None else "distance unknown"
         late = ", after the promised day" if view.late else ""

@@ -1,0 +1,45 @@
+"""The configured warehouses as routing sees them."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from pipelines.config import HubConfig
+from pipelines.config_models import DAYS, Warehouse
+from warehouse_routing.geo import locate
+from warehouse_routing.problem import Location, Precision, Site
+
+
+def routing_sites(
+    config: HubConfig, parcels_planned: Mapping[str, Mapping[date, int]] | None = None
+) -> tuple[Site, ...]:
+    """A site for each warehouse of hub.yaml.
+
+    Args:
+        config: The configuration.
+        parcels_planned: By warehouse code and dispatch date, the parcels that it already has to pack.
+    """
+    planned = parcels_planned or {}
+    return tuple(
+        Site(
+            code=warehouse.code,
+            location=location_of(warehouse),
+            time_zone=warehouse.time_zone,
+            cut_off=warehouse.cut_off,
+            working_days=frozenset(DAYS.index(day) for day in warehouse.working_days),
+            holidays=warehouse.holidays,
+            countries=warehouse.countries,
+            parcels_per_day=warehouse.parcels_per_day,
+            parcels_planned=planned.get(warehouse.code, {}),
+        )
+        for warehouse in config.warehouses
+    )
+
+
+def location_of(warehouse: Warehouse) -> Location:
+    """Its coordinates if hub.yaml gives them, else those of its address."""
+    if warehouse.coordinates:
+        return Location(warehouse.coordinates.lat, warehouse.coordinates.lon, Precision.EXACT)
+    address = warehouse.address
+    if address is None:
+        return Location(0.0, 0.0, Precision.UNKNOWN)
+    return locate(address.country_code, address.postal_code, address.city, address.region)
