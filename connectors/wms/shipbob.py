@@ -27,9 +27,9 @@ from connectors.runtime import Rate, Runtime
 from connectors.wms.shipbob_refusals import reason_of
 
 API = "/2026-01"
-RATES = {"default": Rate(per_second=2.5, burst=50)}
-"""150 calls a minute in a sliding window (developer.shipbob.com/rate-limit): 50 at once and 100 more in
-the rest of the minute stay inside it however the window lies."""
+RATES = {"default": Rate(per_second=2, burst=30)}
+"""150 calls a minute in a sliding window (developer.shipbob.com/rate-limit): however the window lies, at
+most 30 at once and 2 a second fall into it."""
 ORDERS_A_PAGE = 250
 ITEMS_A_PAGE = 100
 READS = ("LastUpdateStartDate", "LastTrackingUpdateStartDate")
@@ -201,9 +201,14 @@ class ShipBob:
             answer = self._transport.send(Request("POST", f"{API}/order", json=body, headers=self._channel))
         except Refused as refused:
             # 422 is how ShipBob says that the reference exists (developer.shipbob.com/errors): done already.
-            if refused.answer.status == 422 and (done := self.look_up("push_picklist", body, reference)):
-                return done
-            return WriteResult(Outcome.REJECTED, reason=reason_of(refused.answer, body))
+            there = self._order_by_reference(body["reference_id"]) if refused.answer.status == 422 else None
+            if there is None:
+                return WriteResult(Outcome.REJECTED, reason=reason_of(refused.answer, body))
+            if there.get("status") == "Cancelled":
+                # References are never free again, so a replacement needs a new one.
+                reason = "the reference belongs to a cancelled order"
+                return WriteResult(Outcome.REJECTED, str(there["id"]), reason)
+            return WriteResult(Outcome.APPLIED, str(there["id"]))
         return WriteResult(Outcome.APPLIED, str(answer.json()["id"]))
 
     def _cancel(self, body: Json, reference: str) -> WriteResult:

@@ -92,7 +92,7 @@ class ShipBobVendor(Vendor):
     def _create(self, request: VendorRequest) -> VendorAnswer:
         if request.header("shipbob_channel_id") != self.CHANNEL_ID:
             return json_answer({"shipbob_channel_id": ["The channel is not valid for this user."]}, 400)
-        body = request.json()
+        body = _body_of(request)
         problems = problems_of(body)
         if problems:
             return json_answer(problems, 400)
@@ -144,7 +144,7 @@ class ShipBobVendor(Vendor):
         shipment = next(
             (s for s in self.world.shipments_of(self.connection) if str(shipment_id(s)) == number), None
         )
-        body = request.json()
+        body = _body_of(request) or {}
         if not body.get("city") or not body.get("street_address1"):
             message = "Request body is invalid or missing required fields"
             return json_answer({"code": "INVALID_PARAMETER", "message": message}, 400)
@@ -178,3 +178,11 @@ class ShipBobVendor(Vendor):
     def _view(self, shipment: WarehouseShipment) -> dict[str, Any]:
         stale = shipment.state != "waiting" and self.faults.strikes("stale_update")
         return order_view(self.world, shipment, self.CHANNEL_ID, stale=stale)
+
+
+def _body_of(request: VendorRequest) -> Any:  # noqa: ANN401 -- any JSON
+    """The request's JSON, or None if it is none."""
+    try:
+        return request.json()
+    except ValueError:
+        return None

@@ -104,6 +104,16 @@ def test_s35_a_duplicate_reference_is_success_with_the_first_orders_id(
     assert len(vendor.world.shipments_of("shipbob-us")) == 1
 
 
+def test_a_cancelled_orders_reference_is_not_taken_for_success(wms: ShipBob) -> None:
+    wms.write("push_picklist", order("P-1"), "P-1")
+    wms.write("cancel_picklist", cancellation("P-1"), "P-1/cancel")
+    result = wms.write("push_picklist", order("P-1"), "P-1")
+    assert (result.outcome, result.reason) == (
+        Outcome.REJECTED,
+        "the reference belongs to a cancelled order",
+    )
+
+
 def test_what_was_never_pushed_is_not_found(wms: ShipBob) -> None:
     assert wms.look_up("push_picklist", order("P-1"), "P-1") is None
 
