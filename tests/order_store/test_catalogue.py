@@ -1,6 +1,5 @@
 """The catalogue: from CSV files to what a warehouse picks."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,20 +7,12 @@ import pytest
 
 from normalization.records import ResolvedSku
 from order_store.catalogue import BadRow, CatalogueCounts, StoredCatalogue, catalogue_view, load_catalogue
-from order_store.engine import Store, open_store
+from order_store.engine import Store
 
 SKUS = "sku,title,weight_g,length_mm,width_mm,height_mm,hazardous,oversize,lot_tracked,valid_from,valid_to\n"
 ALIASES = "connection,channel_sku,sku,valid_from,valid_to\n"
 KITS = "kit,sku,units,valid_from,valid_to\n"
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path}/orders.db")
-    opened.create_all()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
