@@ -5,6 +5,7 @@ totals and their check, `shopify_payments` payments, refunds and returns.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -142,9 +143,8 @@ def _canonical(wire: Order, context: Context) -> CanonicalOrder:
         exponent(buyer_currency)
     sums = sums_of(wire, currency, warnings)
     paid = payments(wire, currency, warnings) if wire.transactions is not UNSET else UNSET
-    works = [] if wire.fulfillment_orders is UNSET else list(wire.fulfillment_orders.all())
-    open_works = [work for work in works if work.status not in _CANCELLED_WORK] or works
-    methods = [work.delivery_method for work in open_works if work.delivery_method]
+    ship_by, deliver_by = _promises(wire)
+    none = "none"
     return CanonicalOrder(
         connection=context.connection,
         external_id=wire.id,
@@ -158,20 +158,15 @@ def _canonical(wire: Order, context: Context) -> CanonicalOrder:
         cancelled_at=wire.cancelled_at,
         cancel_reason=wire.cancel_reason.lower() if wire.cancel_reason else None,
         state=_state(wire, warnings),
-        channel_status=" / ".join(
-            word or "none" for word in (wire.display_financial_status, wire.display_fulfillment_status)
-        ),
+        channel_status=f"{wire.display_financial_status or none} / {wire.display_fulfillment_status or none}",
         currency=currency,
         buyer_currency=buyer_currency,
         taxes_included=wire.taxes_included,
         payment_mode=_mode(paid),
         payment_state=_payment_state(wire, sums.totals.total.minor, warnings),
         requested_service=sums.shipping[0].title if sums.shipping else None,
-        ship_by=min((work.fulfill_by for work in open_works if work.fulfill_by), default=None),
-        deliver_by=min(
-            (method.max_delivery_date_time for method in methods if method.max_delivery_date_time),
-            default=None,
-        ),
+        ship_by=ship_by,
+        deliver_by=deliver_by,
         tags=tuple(wire.tags),
         totals=sums.totals,
         buyer=_buyer(wire),
@@ -186,8 +181,23 @@ def _canonical(wire: Order, context: Context) -> CanonicalOrder:
         refunds=refunds(wire, currency, warnings) if wire.refunds is not UNSET else UNSET,
         returns=returns(wire, warnings) if wire.returns is not UNSET else UNSET,
         notes=wire.note,
-        warnings=tuple(dict.fromkeys(warnings)),
+        warnings=tuple(dict.fromkeys(warnings)) if warnings else (),
     )
+
+
+def _promises(wire: Order) -> tuple[datetime | None, datetime | None]:
+    """The earliest ship-by and deliver-by of what is still to be fulfilled, else of all."""
+    if wire.fulfillment_orders is UNSET:
+        return None, None
+    ship_by = deliver_by = None
+    works = wire.fulfillment_orders.all()
+    for work in [work for work in works if work.status not in _CANCELLED_WORK] or works:
+        if work.fulfill_by and (ship_by is None or work.fulfill_by < ship_by):
+            ship_by = work.fulfill_by
+        promised = work.delivery_method.max_delivery_date_time if work.delivery_method else None
+        if promised and (deliver_by is None or promised < deliver_by):
+            deliver_by = promised
+    return ship_by, deliver_by
 
 
 def _currency(wire: Order) -> str:
@@ -225,6 +235,8 @@ def _payment_state(wire: Order, total: int, warnings: list[str]) -> PaymentState
 
 
 def _mode(paid: tuple[Payment, ...] | UnsetType) -> PaymentMode:
+    if paid and len(paid) == 1:
+        return paid[0].mode
     modes = {payment.mode for payment in paid or ()}
     if len(modes) > 1:
         modes -= {PaymentMode.GIFT_CARD}
@@ -248,11 +260,12 @@ def _buyer(wire: Order) -> Buyer | UnsetType | None:
 def _address(wire: MailingAddress | UnsetType | None) -> Address | UnsetType | None:
     if wire is None or wire is UNSET:
         return wire
-    names = [part for part in (wire.first_name, wire.last_name) if part]
+    name = wire.name or " ".join(part for part in (wire.first_name, wire.last_name) if part)
+    street = (wire.address1, wire.address2) if wire.address2 else (wire.address1,)
     return Address(
-        name=wire.name or " ".join(names) or None,
+        name=name or None,
         company=wire.company or None,
-        street=tuple(part for part in (wire.address1, wire.address2) if part),
+        street=tuple(filter(None, street)),
         city=wire.city or None,
         region=wire.province_code or wire.province or None,
         postal_code=wire.zip or None,
@@ -262,8 +275,8 @@ def _address(wire: MailingAddress | UnsetType | None) -> Address | UnsetType | N
 
 
 def _fulfilments(wire: list[Shipped] | UnsetType) -> tuple[ChannelFulfilment, ...] | UnsetType:
-    if wire is UNSET:
-        return UNSET
+    if not wire:
+        return UNSET if wire is UNSET else ()
     return tuple(
         ChannelFulfilment(
             fulfilment_id=made.id,

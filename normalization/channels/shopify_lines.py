@@ -129,7 +129,7 @@ def units_of(order: Order, warnings: list[str]) -> dict[str, Units]:
     for line in order.line_items.all():
         if line.quantity is UNSET:
             raise NormalizationError(Reason.OUT_OF_SCOPE, "the answer selects no lineItems.quantity")
-        counted = Units(line.quantity, line.quantity, fulfilled=fulfilled.get(line.id, 0))
+        counted = Units(line.quantity, line.quantity, 0, fulfilled.get(line.id, 0))
         kinds = gone.get(line.id, {})
         came_back = returned.get(line.id, 0)
         if kinds or came_back or line.current_quantity not in (None, line.quantity):

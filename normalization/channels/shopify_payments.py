@@ -94,6 +94,9 @@ def payment_state(order: Order, warnings: list[str]) -> PaymentState:
 def payments(order: Order, currency: str, warnings: list[str]) -> tuple[Payment, ...]:
     """One payment for each sale, authorization or lone capture; what came later is in its state."""
     transactions = order.transactions or []
+    buyer = order.presentment_currency_code
+    if len(transactions) == 1 and transactions[0].kind in _PAYMENTS:
+        return (_payment(transactions[0], {}, currency, buyer, warnings),)
     known = {transaction.id: transaction for transaction in transactions}
     effects: dict[str, dict[str, int]] = {}
     roots: list[Transaction] = []
@@ -110,18 +113,24 @@ def payments(order: Order, currency: str, warnings: list[str]) -> tuple[Payment,
                 sums[transaction.kind] = sums.get(transaction.kind, 0) + amount
         elif transaction.kind not in _PAYMENTS | _EFFECTS | _IGNORED:
             warnings.append(f"unknown transaction kind {transaction.kind!r}")
-    buyer = order.presentment_currency_code
-    return tuple(
-        Payment(
-            payment_id=root.id,
-            mode=_mode(root, warnings),
-            state=_state(root, effects.get(root.id, {}), currency, warnings),
-            amount=Money(booked(root.amount_set, currency), currency),
-            gateway=root.gateway,
-            buyer_amount=_buyer_amount(root.amount_set, buyer, currency),
-            paid_at=root.processed_at or root.created_at,
-        )
-        for root in roots
+    return tuple(_payment(root, effects.get(root.id, {}), currency, buyer, warnings) for root in roots)
+
+
+def _payment(
+    root: Transaction,
+    effects: Mapping[str, int],
+    currency: str,
+    buyer: str | None,
+    warnings: list[str],
+) -> Payment:
+    return Payment(
+        payment_id=root.id,
+        mode=_mode(root, warnings),
+        state=_state(root, effects, currency, warnings),
+        amount=Money(booked(root.amount_set, currency), currency),
+        gateway=root.gateway,
+        buyer_amount=_buyer_amount(root.amount_set, buyer, currency),
+        paid_at=root.processed_at or root.created_at,
     )
 
 
@@ -177,10 +186,12 @@ def _buyer_amount(bag: Bag | None, buyer: str | None, currency: str) -> Money | 
 
 def refunds(order: Order, currency: str, warnings: list[str]) -> tuple[Refund, ...]:
     """The refunds. Their reason is that of the return which they belong to."""
+    if not order.refunds:
+        return ()
     by_return = {}
     if order.returns is not UNSET:
         by_return = {entry.id: _reason(entry, warnings) for entry in order.returns.all()}
-    return tuple(_refund(entry, order, currency, by_return) for entry in order.refunds or ())
+    return tuple(_refund(entry, order, currency, by_return) for entry in order.refunds)
 
 
 def _refund(entry: Refunded, order: Order, currency: str, by_return: Mapping[str, ReturnReason]) -> Refund:
@@ -220,7 +231,8 @@ def _refund(entry: Refunded, order: Order, currency: str, by_return: Mapping[str
 
 def returns(order: Order, warnings: list[str]) -> tuple[Return, ...]:
     """The returns."""
-    if order.returns is UNSET:
+    found = () if order.returns is UNSET else order.returns.all()
+    if not found:
         return ()
     return tuple(
         Return(
@@ -242,7 +254,7 @@ def returns(order: Order, warnings: list[str]) -> tuple[Return, ...]:
             ),
             created_at=entry.created_at,
         )
-        for entry in order.returns.all()
+        for entry in found
     )
 
 

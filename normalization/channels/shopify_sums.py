@@ -121,7 +121,7 @@ def sums_of(order: Order, currency: str, warnings: list[str]) -> Sums:
         ),
         shipping=tuple(bill.shipping),
         charges=tuple(bill.charges),
-        discounts=_order_discounts(order, currency),
+        discounts=_order_discounts(order, lines, currency),
         totals=_totals(bill, header, whole),
     )
 
@@ -261,17 +261,17 @@ def _header_totals(bill: _Bill, whole: bool) -> tuple[int, ...]:
     return (total, total - adjustments) if adjustments else (total,)
 
 
-def _order_discounts(order: Order, currency: str) -> tuple[Discount, ...]:
+def _order_discounts(order: Order, lines: list[Line], currency: str) -> tuple[Discount, ...]:
     found: dict[tuple[str | None, str | None], int] = {}
-    if order.line_items is UNSET:
-        return ()
-    for line in order.line_items.all():
+    for line in lines:
         for entry in line.discount_allocations or ():
             source = entry.discount_application
             key = (source.code, source.title) if source else (None, None)
             found[key] = found.get(key, 0) + booked(entry.allocated_amount_set, currency)
     if not found and order.discount_codes:
         found[order.discount_codes[0], None] = booked(order.total_discounts_set, currency)
+    if not found:
+        return ()
     return tuple(
         Discount(amount=Money(amount, currency), code=code, title=title)
         for (code, title), amount in found.items()
@@ -286,11 +286,16 @@ def _totals(bill: _Bill, header: int, whole: bool) -> Totals:
     refunded = booked(order.total_refunded_set, currency)
     if order.total_refunded_set is None:
         refunded = sum(booked(refund.total_refunded_set, currency) for refund in order.refunds or ())
+    discount = shipping = 0
+    for amounts in bill.amounts:
+        discount += amounts.discount
+    for entry in bill.shipping:
+        shipping += entry.total.minor
     return Totals(
         total=Money(header, currency),
         tax=Money(bill.tax(), currency),
-        discount=Money(sum(amounts.discount for amounts in bill.amounts), currency),
-        shipping=Money(sum(entry.total.minor for entry in bill.shipping), currency),
+        discount=Money(discount, currency),
+        shipping=Money(shipping, currency),
         refunded=Money(refunded, currency),
         buyer_total=Money(shown(bag, buyer), buyer) if bag and buyer and buyer != currency else None,
     )
