@@ -10,7 +10,7 @@ Facts, each seen at a running 3.7.3:
   longer good gets HTTP 200 with the same error FORBIDDEN as a missing right.
 - `take` is at most 1000.
 - `addFulfillmentToOrder` makes a fulfilment in state Pending; it counts as shipped only after a
-  transition.
+  transition. An order whose payment is only authorized takes fulfilments but keeps its state.
 """
 
 from collections.abc import Iterator, Mapping
@@ -48,6 +48,7 @@ from connectors.runtime import Runtime, Token
 
 PAGE = 100
 OPEN_STATES = (
+    "ArrangingPayment",
     "PaymentAuthorized",
     "PaymentSettled",
     "PartiallyShipped",
@@ -55,7 +56,10 @@ OPEN_STATES = (
     "Modifying",
     "ArrangingAdditionalPayment",
 )
-"""States in which the merchant still has something to do (core's default order process)."""
+"""States of placed orders in which something still has to happen (core's default order process).
+
+The first is seen only in shops whose OrderPlacedStrategy takes orders before they are paid.
+"""
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 TOKEN_LIFE = timedelta(hours=12)
 """Well under the default session duration of a year; a shop with a shorter one answers FORBIDDEN."""

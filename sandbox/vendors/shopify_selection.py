@@ -18,7 +18,14 @@ from graphql import (
     value_from_ast_untyped,
 )
 
-IMPLEMENTS: Mapping[str, frozenset[str]] = {"ReturnLineItem": frozenset({"ReturnLineItemType"})}
+IMPLEMENTS: Mapping[str, frozenset[str]] = {
+    "ReturnLineItem": frozenset({"ReturnLineItemType"}),
+    # Vendure's business errors
+    "EmptyOrderLineSelectionError": frozenset({"ErrorResult"}),
+    "FulfillmentStateTransitionError": frozenset({"ErrorResult"}),
+    "InvalidCredentialsError": frozenset({"ErrorResult"}),
+    "ItemsAlreadyFulfilledError": frozenset({"ErrorResult"}),
+}
 """Interfaces by the record's `__typename`."""
 
 

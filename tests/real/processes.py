@@ -1,0 +1,66 @@
+"""Servers as child processes: started on free loopback ports, ended by their ids."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+START_SECONDS = 120
+STOP_SECONDS = 20
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(
+    command: Sequence[str],
+    log: Path,
+    *,
+    user: str | None = None,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server in a session of its own, its output in a log, and end that session afterwards."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+            user=user,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def until(ready: Callable[[], bool], name: str, log: Path, seconds: float = START_SECONDS) -> None:
+    """Wait until a server is ready.
+
+    Raises:
+        RuntimeError: If it is not in time, with the end of its log.
+    """
+    end = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > end:
+            tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
+            raise RuntimeError(f"{name} did not start in {seconds} s:\n{tail}")
+        time.sleep(0.1)

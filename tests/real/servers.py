@@ -1,0 +1,216 @@
+"""A real shop (Vendure) and a real WMS (Tryton) on loopback, between a PostgreSQL of their own.
+
+What is installed and what is seeded is kept under `.orderhub/real` between runs; every run begins with
+the same databases. `python -m tests.real.servers` starts them to be looked at, until Ctrl-C.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import venv
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.real.postgres import Postgres, postgres
+from tests.real.processes import free_port, running, until
+from tests.real.shop_api import Shop
+
+HERE = Path(__file__).parent
+KEPT = Path(os.environ.get("ORDERHUB_REAL", HERE.parents[1] / ".orderhub" / "real")).resolve()
+GOODS = HERE / "goods.json"
+SHOP_USER = SHOP_PASSWORD = "superadmin"
+DATABASE = "wms"
+MODULES = ("stock", "stock_lot", "stock_package", "stock_package_shipping", "carrier")
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where the two are, in the words of the connectors' settings and secrets."""
+
+    shop_url: str
+    shop_user: str
+    shop_password: str
+    wms_url: str
+    wms_database: str
+    wms_company: str
+    wms_key: str
+
+    def shop_connection(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Settings and secrets of the connector `vendure`."""
+        secrets = {"username": self.shop_user, "password": self.shop_password}
+        return {"base_url": f"{self.shop_url}/admin-api"}, secrets
+
+    def wms_connection(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Settings and secrets of the connector `tryton`."""
+        settings = {"base_url": self.wms_url, "database": self.wms_database, "company": self.wms_company}
+        return settings, {"key": self.wms_key}
+
+
+def goods() -> list[dict[str, Any]]:
+    """What both know: sku, title, price in cents, units, bin, lots."""
+    return list(json.loads(GOODS.read_text()))
+
+
+def install() -> None:
+    """Install both where that has not been done."""
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(_install_shop), pool.submit(_install_wms)]:
+            done.result()
+
+
+@contextmanager
+def servers() -> Iterator[Servers]:
+    """Install what is missing, start everything, and end it again."""
+    install()
+    with ExitStack() as stack:
+        cluster = stack.enter_context(postgres(KEPT / "postgres.log"))
+        with ThreadPoolExecutor(2) as pool:
+            shop = pool.submit(_shop_seeded, cluster)
+            wms = pool.submit(_wms_seeded, cluster)
+            shop.result()
+            key = wms.result()
+        shop_url = stack.enter_context(_shop(cluster))
+        wms_url = stack.enter_context(_wms(cluster))
+        yield Servers(shop_url, SHOP_USER, SHOP_PASSWORD, wms_url, DATABASE, "1", key)
+
+
+def _install_shop() -> None:
+    place, source = KEPT / "shop", HERE / "shop"
+    place.mkdir(parents=True, exist_ok=True)
+    stamp = place / "node_modules" / f".{_digest(source / 'package-lock.json')}"
+    for file in source.iterdir():
+        shutil.copy(file, place)
+    if stamp.exists():
+        return
+    if shutil.which("npm") is None:
+        raise RuntimeError("the real shop needs Node.js 20 or later with npm on PATH")
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    subprocess.run(command, cwd=place, check=True, capture_output=True)
+    stamp.touch()
+
+
+def _install_wms() -> None:
+    place, wanted = KEPT / "wms", HERE / "wms" / "requirements.txt"
+    stamp = place / f".{_digest(wanted)}"
+    if stamp.exists():
+        return
+    venv.create(place / "venv", with_pip=True, clear=True)
+    pip = [str(place / "venv" / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    subprocess.run([*pip, "install", "-q", "--require-hashes", "-r", wanted], check=True, capture_output=True)
+    stamp.touch()
+
+
+def _seeded(cluster: Postgres, database: str, sources: list[Path], seed: Callable[[], None]) -> None:
+    """The database as seeded once, from its dump if the sources have not changed since."""
+    dump = KEPT / f"{database}-{_digest(*sources)}.dump"
+    cluster.sql(f"CREATE DATABASE {database}")
+    if dump.exists():
+        cluster.run("pg_restore", "-d", database, "--no-owner", str(dump))
+        return
+    seed()
+    half = dump.with_suffix(".half")
+    cluster.run("pg_dump", "-d", database, "-Fc", "-f", str(half))
+    half.replace(dump)
+
+
+def _shop_environment(cluster: Postgres, port: int) -> dict[str, str]:
+    return {
+        "VENDURE_DISABLE_TELEMETRY": "true",
+        "SHOP_PORT": str(port),
+        "SHOP_USER": SHOP_USER,
+        "SHOP_PASSWORD": SHOP_PASSWORD,
+        "PGPORT": str(cluster.port),
+        "PGDATABASE": "shop",
+    }
+
+
+def _shop_seeded(cluster: Postgres) -> None:
+    def seed() -> None:
+        environment = {**os.environ, **_shop_environment(cluster, free_port())}
+        subprocess.run(
+            ["node", "populate.js"], cwd=KEPT / "shop", env=environment, check=True, capture_output=True
+        )
+        with _shop(cluster) as url:
+            Shop(url).stock_up(goods(), SHOP_USER, SHOP_PASSWORD)
+
+    _seeded(cluster, "shop", [*(HERE / "shop").iterdir(), HERE / "shop_api.py", GOODS], seed)
+
+
+@contextmanager
+def _shop(cluster: Postgres) -> Iterator[str]:
+    port, log = free_port(), KEPT / "shop.log"
+    url = f"http://127.0.0.1:{port}"
+    environment = _shop_environment(cluster, port)
+    with running(["node", "server.js"], log, cwd=KEPT / "shop", environment=environment):
+        until(lambda: _answers(f"{url}/health"), "Vendure", log)
+        yield url
+
+
+def _wms_config(cluster: Postgres, port: int) -> Path:
+    file = KEPT / "wms" / "trytond.conf"
+    file.write_text(
+        f"[database]\nuri = postgresql://postgres@127.0.0.1:{cluster.port}/\n"
+        f"[web]\nlisten = 127.0.0.1:{port}\n"
+    )
+    return file
+
+
+def _wms_seeded(cluster: Postgres) -> str:
+    key = KEPT / "wms" / "key"
+
+    def seed() -> None:
+        programs, configured = KEPT / "wms" / "venv" / "bin", _wms_config(cluster, free_port())
+        password = KEPT / "wms" / "password"
+        password.write_text(SHOP_PASSWORD)
+        environment = {**os.environ, "TRYTONPASSFILE": str(password)}
+        modules = ["-u", *MODULES, "--activate-dependencies", "-p", "--email", "admin@example.org"]
+        steps: list[list[str | Path]] = [
+            [programs / "trytond-admin", "-c", configured, "-d", DATABASE, *modules],
+            [programs / "python", HERE / "wms" / "seed.py", DATABASE, configured, GOODS, key],
+        ]
+        for step in steps:
+            subprocess.run(step, env=environment, check=True, capture_output=True)
+
+    _seeded(cluster, DATABASE, [HERE / "wms" / "requirements.txt", HERE / "wms" / "seed.py", GOODS], seed)
+    return key.read_text()
+
+
+@contextmanager
+def _wms(cluster: Postgres) -> Iterator[str]:
+    port, log = free_port(), KEPT / "wms.log"
+    program, configured = KEPT / "wms" / "venv" / "bin" / "trytond", _wms_config(cluster, port)
+    with running([str(program), "-c", str(configured), "-d", DATABASE], log):
+        url = f"http://127.0.0.1:{port}"
+        until(lambda: _answers(f"{url}/{DATABASE}/rest/model/party.party", 401), "Tryton", log)
+        yield url
+
+
+def _answers(url: str, status: int = 200) -> bool:
+    with suppress(requests.RequestException):
+        return requests.get(url, timeout=5).status_code == status
+    return False
+
+
+def _digest(*files: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    with servers() as found:
+        sys.stdout.write(json.dumps(asdict(found), indent=2) + "\n")
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            signal.pause()
