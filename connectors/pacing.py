@@ -19,6 +19,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import tenacity
 from pyrate_limiter import Decision, StateStore, TokenBucket
 from pyrate_limiter import Rate as LimitRate
 from pyrate_limiter.abstracts.algorithm import State, StateAlgorithm
@@ -206,7 +207,19 @@ class _PacingFile:
             self._path, timeout=30, isolation_level=None, check_same_thread=False
         )
         weakref.finalize(self, self._connection.close)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.executescript(SCHEMA)
+        _prepare(self._connection)
         self._process = os.getpid()
+
+
+# SQLite's own time-out does not cover the change to WAL: of several processes that open a new file at
+# the same moment, some are told at once that it is locked.
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_type(sqlite3.OperationalError),
+    wait=tenacity.wait_random(0.005, 0.05),
+    stop=tenacity.stop_after_delay(30),
+    reraise=True,
+)
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.executescript(SCHEMA)
