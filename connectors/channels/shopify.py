@@ -47,8 +47,10 @@ from connectors.runtime import Rate, Runtime
 
 API_VERSION = "2026-10"
 PAGE_SIZE = 50
-COST_RATE = Rate(per_second=100, burst=2000)
-"""The cost points of a standard plan, as recorded answers state them (restoreRate, maximumAvailable)."""
+COST_PER_SECOND = 100
+"""The cost points of a standard plan, as recorded answers state them (restoreRate)."""
+BURST_SECONDS = 20
+"""How many seconds' points the bucket holds (recorded: maximumAvailable 2000 at restoreRate 100)."""
 FIRST_COST = 100
 """Points that a query is taken to cost until Shopify has told."""
 OWN_PERIOD = timedelta(days=60)
@@ -93,8 +95,8 @@ class Shopify:
     """One Shopify shop.
 
     Beside the settings that must be given it takes `api_version` (default 2026-10), `page_size` (orders a
-    page, default 50) and `notify_customer` ("true" lets Shopify mail the buyer about each fulfilment;
-    "false", as in Shopify's API, is the default).
+    page, default 50), `cost_per_second` (the plan's restore rate, default 100) and `notify_customer` ("true"
+    lets Shopify mail the buyer about each fulfilment; "false", as in Shopify's API, is the default).
     """
 
     settings: ClassVar[Mapping[str, str]] = {
@@ -120,7 +122,8 @@ class Shopify:
         self._path = f"/admin/api/{settings.get('api_version', API_VERSION)}/graphql.json"
         self._page_size = int(settings.get("page_size", PAGE_SIZE))
         self._notify = settings.get("notify_customer", "false").lower() == "true"
-        self._pacer = runtime.pacer_for(connection, {"default": COST_RATE})
+        rate = float(settings.get("cost_per_second", COST_PER_SECOND))
+        self._pacer = runtime.pacer_for(connection, {"default": Rate(rate, int(rate * BURST_SECONDS))})
         self._costs: dict[str, int] = {}
         auth = HeaderAuth("X-Shopify-Access-Token", secrets["access_token"])
         base = settings["base_url"]

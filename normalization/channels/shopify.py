@@ -136,7 +136,7 @@ def _canonical(wire: Order, context: Context) -> CanonicalOrder:
         raise NormalizationError(Reason.OUT_OF_SCOPE, "the answer selects no createdAt")
     if wire.name is UNSET:
         raise NormalizationError(Reason.OUT_OF_SCOPE, "the answer selects no name")
-    warnings: list[str] = []
+    warnings: list[str] = ["Shopify marks it as a test order"] if wire.test else []
     currency = _currency(wire)
     buyer_currency = wire.presentment_currency_code
     if buyer_currency is not None:

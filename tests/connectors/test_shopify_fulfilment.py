@@ -8,6 +8,7 @@ from connectors.contract import Outcome
 from connectors.errors import (
     AnswerLost,
 )
+from sandbox.buyers import Wish, place_order
 from sandbox.world import ShopOrder
 from tests.connectors.shopify_shop import CHANNEL, Shop, open_shop, two_lines
 
@@ -140,3 +141,17 @@ def test_a_parcel_without_number_is_found_by_its_units(shop: Shop) -> None:
 
 def test_other_operations_are_unsupported(shop: Shop) -> None:
     assert shop.connector.write("set_stock", {}, "r1").outcome is Outcome.UNSUPPORTED
+
+
+def test_a_parcel_of_more_lines_than_a_page_is_confirmed_and_read_back_whole(shop: Shop) -> None:
+    order = place_order(shop.world, CHANNEL, Wish(lines=[("HONEY-LIME-500", 1)] * 130))
+    units = {line.line_id: 1 for line in order.lines}
+    result = shop.connector.write("confirm_shipment", shop.confirmation(order, units, "1Z1"), "r1")
+    assert result.outcome is Outcome.APPLIED
+    assert units_told(order) == [("1Z1", units)]
+    canonical = shop.canonical(order)
+    assert isinstance(canonical.fulfilments, tuple)
+    assert {line.line_id: line.quantity for line in canonical.fulfilments[0].lines} == units
+    assert isinstance(canonical.lines, tuple)
+    assert all(line.fulfilled == 1 for line in canonical.lines)
+    assert shop.connector.look_up("confirm_shipment", shop.confirmation(order, units, "1Z1"), "r1") == result
