@@ -61,12 +61,24 @@ def folded(text: str) -> str:
     return "".join(letter for letter in plain if letter.isalnum())
 
 
-@lru_cache(maxsize=1 << 16)
 def is_postal_code(country_code: str, postal_code: str) -> bool:
     """Whether the code can be one of that country; True where its codes have no known form."""
     rules = rules_of(country_code)
     if rules is None or not rules.postal_codes:
         return rules is not None
+    # Most codes are written as they should be: nothing else needs to be tried.
+    for pattern in rules.postal_codes:
+        if pattern.fullmatch(postal_code):
+            return True
+    return _is_meant(country_code, postal_code)
+
+
+@lru_cache(maxsize=1 << 14)
+def _is_meant(country_code: str, postal_code: str) -> bool:
+    """Whether another spelling of the code is right."""
+    rules = rules_of(country_code)
+    if rules is None:
+        return False
     code = unicodedata.normalize("NFKC", postal_code).upper().strip()
     compact = re.sub(r"[^A-Z0-9]", "", code)
     bare = re.sub(r"^[A-Z]{1,2}(?=\d)", "", compact)  # "L-1234", "CH-8001"

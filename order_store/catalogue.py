@@ -34,6 +34,7 @@ class StoredCatalogue:
     ) -> None:
         self._aliases = aliases
         self._codes = codes
+        self._timeless: dict[tuple[str, str], ResolvedSku] = {}
 
     def resolve(self, connection: str, channel_sku: str, at: datetime) -> ResolvedSku | None:
         """What is picked for one unit of a channel's SKU, or None if it is not mapped.
@@ -42,12 +43,20 @@ class StoredCatalogue:
         of the same name. What begins later than `at` serves where nothing held then: a mapping that is
         added today releases the order of yesterday that waits for it.
         """
-        code = (
-            valid(self._aliases.get((connection, channel_sku), ()), at)
-            or valid(self._aliases.get(("*", channel_sku), ()), at)
-            or channel_sku
-        )
-        return valid(self._codes.get(code, ()), at)
+        timeless = self._timeless.get((connection, channel_sku))
+        if timeless is not None:
+            return timeless
+        return self._resolve(connection, channel_sku, at)
+
+    def _resolve(self, connection: str, channel_sku: str, at: datetime) -> ResolvedSku | None:
+        own = self._aliases.get((connection, channel_sku), ())
+        common = self._aliases.get(("*", channel_sku), ())
+        code = valid(own, at) or valid(common, at) or channel_sku
+        spans = self._codes.get(code, ())
+        found = valid(spans, at)
+        if found and is_timeless(own) and is_timeless(common) and is_timeless(spans):
+            self._timeless[connection, channel_sku] = found
+        return found
 
     def __len__(self) -> int:
         return len(self._codes)
@@ -59,6 +68,11 @@ def valid(spans: tuple[Span[Value], ...], at: datetime) -> Value | None:
         if at < start or end is None or at < end:
             return value
     return None
+
+
+def is_timeless(spans: tuple[Span[Value], ...]) -> bool:
+    """Whether `valid` answers the same at all times."""
+    return not spans or (len(spans) == 1 and spans[0].end is None)
 
 
 def catalogue_view(tx: Connection) -> StoredCatalogue:
