@@ -92,15 +92,16 @@ _IDENTITY = msgspec.json.Decoder(_Identity)
 
 
 class Shopify:
-    """One Shopify shop.
-
-    Beside the settings that must be given it takes `api_version` (default 2026-10), `page_size` (orders a
-    page, default 50), `cost_per_second` (the plan's restore rate, default 100) and `notify_customer` ("true"
-    lets Shopify mail the buyer about each fulfilment; "false", as in Shopify's API, is the default).
-    """
+    """One Shopify shop."""
 
     settings: ClassVar[Mapping[str, str]] = {
         "base_url": "the shop's address, as in https://your-shop.myshopify.com",
+    }
+    optional_settings: ClassVar[Mapping[str, str]] = {
+        "api_version": f"the Admin API's version (default {API_VERSION})",
+        "page_size": f"orders a page, up to 250 (default {PAGE_SIZE})",
+        "cost_per_second": f"the plan's restore rate in cost points (default {COST_PER_SECOND})",
+        "notify_customer": '"true" lets Shopify mail the buyer about each fulfilment (default "false")',
     }
     secrets: ClassVar[Mapping[str, str]] = {
         "access_token": "the Admin API access token of the app that is installed in the shop",
