@@ -73,6 +73,8 @@ class Stream:
         lookback: How far behind the last watermark a window begins, because the vendor shows changes late.
         max_window: The longest window of one read, or None for no limit.
         lands_as: The landing stream of its records; "orders" for every way of reading orders.
+        every: How often it is read at most. A reconciling SNAPSHOT need not run in every cycle; where a
+            vendor's change signal misses changes, it must.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Stream:
     lands_as: str
     lookback: timedelta = timedelta()
     max_window: timedelta | None = None
+    every: timedelta = timedelta()
 
 
 class Safety(StrEnum):

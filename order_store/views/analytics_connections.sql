@@ -1,0 +1,2 @@
+SELECT name AS connection, connector, kind
+FROM connections

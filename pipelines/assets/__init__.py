@@ -1,0 +1,1 @@
+"""What Dagster materializes. Each body is short: it calls a service and reports what came of it."""

@@ -1,0 +1,105 @@
+"""The hub of one process: configuration, store, landing, clock and connectors, opened together."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from connectors.contract import Connector
+from connectors.pacing import shared_pacing
+from connectors.registry import connect
+from connectors.runtime import Clock, Runtime, SystemClock
+from connectors.tokens import FileTokens
+from order_store.catalogue import load_catalogue
+from order_store.connections import register_connection, retire_connections
+from order_store.engine import Store, open_store
+from order_store.landing import Landing
+from order_store.migrations import upgrade
+from pipelines.config import ConfigError, HubConfig, load_config
+from pipelines.problems import ProblemError
+from pipelines.sandbox_clock import SandboxClock
+
+DEFAULT_CONFIG = "hub.yaml"
+
+
+@dataclass(frozen=True)
+class Hub:
+    """Everything that a service may need.
+
+    Attributes:
+        state: A folder of this machine for pacing, tokens and built KPI files; never shared over a network.
+    """
+
+    config: HubConfig
+    store: Store
+    landing: Landing
+    clock: Clock
+    runtime: Runtime
+    state: Path
+    _connectors: dict[str, Connector] = field(default_factory=dict)
+
+    def connector(self, connection: str) -> Connector:
+        """The connector of a configured connection, made once.
+
+        Raises:
+            ProblemError: If hub.yaml has no such connection.
+        """
+        if connection not in self._connectors:
+            try:
+                wanted = self.config.connection(connection)
+            except KeyError:
+                known = ", ".join(one.name for one in self.config.connections)
+                raise ProblemError(f"no connection {connection!r} in hub.yaml; there are: {known}") from None
+            self._connectors[connection] = connect(
+                wanted.connector, connection, wanted.settings, self.config.secrets(connection), self.runtime
+            )
+        return self._connectors[connection]
+
+    def close(self) -> None:
+        """Give back the store's connections."""
+        self.store.close()
+
+
+def assemble(config: HubConfig, state: Path, clock: Clock) -> Hub:
+    """Open what the configuration names: migrate the store, register connections, load the catalogue."""
+    state.mkdir(parents=True, exist_ok=True)
+    upgrade(config.store.url)
+    store = open_store(config.store.url)
+    runtime = Runtime(clock=clock, tokens=FileTokens(state / "tokens.json"), pacer_for=shared_pacing(state))
+    with store.begin() as tx:
+        for one in config.connections:
+            register_connection(tx, one.name, one.connector, one.kind, one.fulfil_from)
+        retire_connections(tx, {one.name for one in config.connections})
+        if config.catalogue.is_dir():
+            load_catalogue(tx, config.catalogue)
+    return Hub(config, store, Landing(config.landing.url), clock, runtime, state)
+
+
+@contextmanager
+def open_hub(
+    path: str | Path | None = None, environ: Mapping[str, str] = os.environ, clock: Clock | None = None
+) -> Iterator[Hub]:
+    """The hub that a hub.yaml describes.
+
+    Args:
+        path: The file; ORDERHUB_CONFIG or ./hub.yaml if None.
+        environ: Where secrets and ${NAMES} come from. ORDERHUB_SANDBOX names a running sandbox, whose
+            clock the hub then goes by; ORDERHUB_STATE a folder for this machine's state.
+        clock: Another clock, for tests.
+
+    Raises:
+        ProblemError: If the configuration cannot be used; the message lists everything that is wrong.
+    """
+    source = path or environ.get("ORDERHUB_CONFIG", DEFAULT_CONFIG)
+    try:
+        config = load_config(source, environ)
+    except ConfigError as error:
+        raise ProblemError(str(error)) from error
+    sandbox = environ.get("ORDERHUB_SANDBOX")
+    chosen = clock or (SandboxClock(sandbox) if sandbox else SystemClock())
+    hub = assemble(config, Path(environ.get("ORDERHUB_STATE", ".orderhub/state")), chosen)
+    try:
+        yield hub
+    finally:
+        hub.close()

@@ -1,0 +1,161 @@
+"""Reads one stream of one connection: window by window, page by page, resumable at any point."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlalchemy import Connection as Transaction
+
+from connectors.contract import Connector, Page, ReadMode, Stream, Window
+from order_store.connections import connection_id
+from order_store.leases import Lease, acquire_lease, release_lease, renew_lease
+from order_store.reading import ReadState, begin_window, complete_window, move_bookmark, read_marks
+from pipelines.hub import Hub
+
+LEASE = timedelta(minutes=10)
+FIRST_WINDOW = timedelta(days=1)
+"""How far back a connection without `fulfil_from` is read at first; the back-fill reads what is older."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageCounts:
+    """What became of the records of a page, or of many pages together."""
+
+    records: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    stale: int = 0
+    quarantined: int = 0
+
+    def __add__(self, other: "PageCounts") -> "PageCounts":
+        return PageCounts(
+            self.records + other.records,
+            self.created + other.created,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.stale + other.stale,
+            self.quarantined + other.quarantined,
+        )
+
+    @property
+    def vanished(self) -> int:
+        """Records of which nothing is known: always 0, or the hub has lost something."""
+        return self.records - (self.created + self.updated + self.unchanged + self.stale + self.quarantined)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """One read of one stream.
+
+    Attributes:
+        watermark: Up to where everything is read now; None for a snapshot.
+        skipped: Why nothing was read, if so: somebody else reads it, or it is not due.
+    """
+
+    connection: str
+    stream: str
+    pages: int = 0
+    counts: PageCounts = PageCounts()
+    watermark: datetime | None = None
+    skipped: str | None = None
+
+
+InTransaction = Callable[[Transaction], None]
+StorePage = Callable[[Page, InTransaction], PageCounts]
+"""Lands a page, then applies it in one transaction, together with what it is handed (the bookmark)."""
+
+
+def read_stream(hub: Hub, connection: str, name: str, store_page: StorePage) -> ReadResult:
+    """Read a stream to its end.
+
+    A window that an earlier run has begun is resumed at its bookmark. Only a window that was read to its
+    end moves the watermark. A lease keeps two processes from reading the same stream at once; pages are
+    stored idempotently all the same.
+
+    Raises:
+        connectors.errors.ConnectorError: What was stored so far stays, and the next read resumes there.
+    """
+    connector = hub.connector(connection)
+    stream = connector.streams[name]
+    with hub.store.begin() as tx:
+        key = connection_id(tx, connection)
+        marks = read_marks(tx, key, name)
+        now = hub.clock.now()
+        due = marks.completed_at is None or marks.in_window or now - marks.completed_at >= stream.every
+        if not due:
+            return ReadResult(connection, name, skipped=f"not due before {stream.every} have passed")
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        lease = acquire_lease(tx, f"read:{connection}:{name}", owner, now, LEASE)
+    if lease is None:
+        return ReadResult(connection, name, skipped="another process reads it")
+    try:
+        return _read(hub, connector, stream, _Reading(key, lease, marks), store_page)
+    finally:
+        with hub.store.begin() as tx:
+            release_lease(tx, lease)
+
+
+@dataclass(slots=True)
+class _Reading:
+    key: int
+    lease: Lease
+    marks: ReadState
+
+
+def _read(
+    hub: Hub, connector: Connector, stream: Stream, reading: _Reading, store_page: StorePage
+) -> ReadResult:
+    result = ReadResult(connector.connection, stream.name)
+    for window, bookmark in _windows(hub, connector, stream, reading):
+        for page in connector.read(stream.name, window, bookmark):
+            counts = store_page(page, partial(_turn_page, hub, stream, reading, page))
+            result = replace(result, pages=result.pages + 1, counts=result.counts + counts)
+        with hub.store.begin() as tx:
+            watermark = complete_window(tx, reading.key, stream.name, hub.clock.now())
+        result = replace(result, watermark=watermark if stream.mode is ReadMode.CHANGES else None)
+    return result
+
+
+def _turn_page(hub: Hub, stream: Stream, reading: _Reading, page: Page, tx: Transaction) -> None:
+    """Keep the lease and move the bookmark, in the transaction that applies the page."""
+    now = hub.clock.now()
+    reading.lease = renew_lease(tx, reading.lease, now, LEASE)
+    move_bookmark(
+        tx,
+        reading.key,
+        stream.name,
+        page.bookmark,
+        records=len(page.records),
+        now=now,
+        vendor_time=page.vendor_time,
+    )
+
+
+def _windows(
+    hub: Hub, connector: Connector, stream: Stream, reading: _Reading
+) -> Iterator[tuple[Window, str | None]]:
+    """The windows that lead up to now: first the one that an earlier run left unfinished.
+
+    A snapshot is always begun anew: half of an old one and half of a new one are no snapshot.
+    """
+    marks = reading.marks
+    if stream.mode is ReadMode.CHANGES and marks.window_since and marks.window_until:
+        yield Window(marks.window_since, marks.window_until), marks.bookmark
+    now = hub.clock.now()
+    while True:
+        with hub.store.begin() as tx:
+            reached = read_marks(tx, reading.key, stream.name).watermark
+            since = _first_moment(hub, connector, now) if reached is None else reached - stream.lookback
+            until = now if stream.max_window is None else min(now, since + stream.max_window)
+            begin_window(tx, reading.key, stream.name, since, until, hub.clock.now())
+        yield Window(since, until), None
+        if stream.mode is not ReadMode.CHANGES or until >= now:
+            return
+
+
+def _first_moment(hub: Hub, connector: Connector, now: datetime) -> datetime:
+    return hub.config.connection(connector.connection).fulfil_from or now - FIRST_WINDOW
