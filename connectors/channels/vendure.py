@@ -138,8 +138,8 @@ class Vendure:
     def _pages(self, order_filter: Json, bookmark: str | None) -> Iterator[Page]:
         """Pages by offset, in the order of ids.
 
-        A list that shrinks while it is read (an edited order leaves the window) moves up by as many
-        places; the next offset goes back by them, so that none is skipped.
+        A list that shrinks between two pages (an edited order leaves the window) moves up by as many
+        places, so the read goes back by them, and no order is skipped.
         """
         skip, expected = int((bookmark or "0").partition(":")[0]), None
         while True:
@@ -148,7 +148,7 @@ class Vendure:
             items, total = data["orders"]["items"], data["orders"]["totalItems"]
             gone = max((expected or total) - total, 0)
             expected = total
-            skip = max(skip + len(items) - gone, 0)
+            skip = max(skip - gone, 0) if gone else skip + len(items)
             more = bool(items) and skip < total
             yield Page(
                 "orders",
