@@ -154,10 +154,11 @@ class WooCommerceVendor(Vendor):
         if start and self.faults.strikes("repeated_page"):
             start -= size
         pages = -(-len(found) // size)
-        headers = {"X_WP_Total": str(len(found)), "X_WP_TotalPages": str(pages)}
+        headers = {"X-WP-Total": str(len(found)), "X-WP-TotalPages": str(pages)}
         if page < pages:
             headers["Link"] = f'<{request.path}?page={page + 1}>; rel="next"'
-        return json_answer(self._page(found[start : start + size]), **headers)
+        answer = json_answer(self._page(found[start : start + size]))
+        return VendorAnswer(answer.status, answer.body, {**answer.headers, **headers})
 
     def _inside(self, request: VendorRequest, order: ShopOrder) -> bool:
         """Whether an order lies inside the bounds, which are exclusive and local unless said otherwise."""
