@@ -58,9 +58,6 @@ class StoredCatalogue:
             self._timeless[connection, channel_sku] = found
         return found
 
-    def __len__(self) -> int:
-        return len(self._codes)
-
 
 def valid(spans: tuple[Span[Value], ...], at: datetime) -> Value | None:
     """The value that holds at a time, else the first that begins later, else None. Spans ascend."""

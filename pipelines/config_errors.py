@@ -49,7 +49,7 @@ def _sentence(
 ) -> str:
     place = found["loc"]
     path = spoken(place, document)
-    if found["type"] == "extra_forbidden":
+    if found["type"] in ("extra_forbidden", "invalid_key"):
         known = list(_model_at(root, place[:-1]).model_fields)
         near = get_close_matches(str(place[-1]), known, n=1)
         remedy = f"Did you mean {near[0]}?" if near else f"Remove it; there are: {', '.join(sorted(known))}."
@@ -60,7 +60,8 @@ def _sentence(
         return f"{path}: is missing. {remedy}"
     if found["type"] == "value_error":
         message = str(found["ctx"]["error"]) if not _is_hidden(place, hidden) else "cannot be used"
-        return f"{path}: {message}. {remedy if field else ''}".rstrip()
+        # What is wrong with a section as a whole says its remedy itself.
+        return f"{path}: {message}." if isinstance(found["input"], dict) else f"{path}: {message}. {remedy}"
     value = found["input"]
     if isinstance(value, dict | list) or _is_hidden(place, hidden) or (field and not field.repr):
         return f"{path}: cannot be used as it is. {remedy}"
@@ -88,13 +89,11 @@ def _model_at(root: type[BaseModel], place: Place) -> type[BaseModel]:
 
 
 def _field_at(root: type[BaseModel], place: Place) -> FieldInfo | None:
-    """The innermost field on the way; None where the place is a section as a whole."""
-    model, innermost, depth = root, None, 0
-    for index, step in enumerate(place):
+    """The innermost field on the way."""
+    model, innermost = root, None
+    for step in place:
         field = model.model_fields.get(step) if isinstance(step, str) else None
-        if field is None:
-            continue
-        innermost, depth = field, index
-        model = next(iter(models_in(field.annotation)), model)
-    ends_in_section = innermost is not None and depth < len(place) - 1 and model is not root
-    return None if ends_in_section and models_in(innermost.annotation if innermost else None) else innermost
+        if field is not None:
+            innermost = field
+            model = next(iter(models_in(field.annotation)), model)
+    return innermost

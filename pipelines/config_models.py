@@ -109,6 +109,23 @@ class SecretFile(Section):
     file: Path = Field(description="Give the path of a file that only its owner may read (mode 0600).")
 
 
+def _secret_source(value: object) -> object:
+    """Checked by hand, because pydantic's own words for a union would quote what was written."""
+    if isinstance(value, str | SecretFile):
+        return value
+    if (
+        isinstance(value, dict)
+        and set(value) == {"file"}
+        and isinstance(value["file"], str)
+        and value["file"]
+    ):
+        return SecretFile(file=Path(value["file"]))
+    raise ValueError("this is neither a name nor a file")
+
+
+SecretSource = Annotated[str | SecretFile, BeforeValidator(_secret_source)]
+
+
 class Connection(Section):
     """One account at one vendor."""
 
@@ -128,7 +145,7 @@ class Connection(Section):
     settings: Mapping[str, SettingText] = Field(
         default_factory=dict, description="Give single values: text, numbers, true or false."
     )
-    secrets: Mapping[str, str | SecretFile] = Field(
+    secrets: Mapping[str, SecretSource] = Field(
         default_factory=dict,
         repr=False,
         description='Give the name of an environment variable, or "{file: path}"; never the secret itself.',

@@ -1,13 +1,17 @@
 """hub.yaml: what it means, and how it says what is wrong."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from datetime import UTC, datetime, time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from pipelines.config import ConfigError, HubConfig, load_config
+from pipelines.config_file import read_document
 from pipelines.sandbox_secrets import sandbox_environ
 from sandbox.access import access
 from sandbox.merchant import build_world
@@ -250,6 +254,17 @@ def test_variables_come_from_the_environment_or_their_default(load: Load) -> Non
         ),
         (
             "carriers: {UPS: track}",
+            "schedules: {7: x}",
+            "schedules.7: there is no such key. Remove it; there are: carriers, channels, dispatch, prune, "
+            "publish, routing, wms.",
+        ),
+        (
+            "address: {city: Lyon, country_code: FR}",
+            "address: Lyon",
+            "warehouses[LYON].address: 'Lyon' cannot be used. Give city, country_code and postal_code.",
+        ),
+        (
+            "carriers: {UPS: track}",
             "schedules: {channels: hourly}",
             "schedules.channels: 'hourly' is no cron line. Write a cron line: when channels are read.",
         ),
@@ -325,6 +340,31 @@ def test_a_file_that_is_no_yaml_says_where(problems: Problems, text: str, proble
     assert problems(text) == [problem]
 
 
+def places_in(value: object, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, inner in steps:
+        yield (*place, step)
+        yield from places_in(inner, (*place, step))
+
+
+@pytest.mark.parametrize("nonsense", [None, -1, "", "x", [], [None], {"a": 1}, {1: 2}, "${NOPE}"])
+def test_nonsense_anywhere_ends_in_a_problem_with_a_place_never_in_a_crash(
+    load: Load, tmp_path: Path, nonsense: object
+) -> None:
+    (tmp_path / "good.yaml").write_text(GOOD)
+    document = read_document(tmp_path / "good.yaml")
+    for place in places_in(document):
+        broken = deepcopy(document)
+        holder: Any = broken
+        for step in place[:-1]:
+            holder = holder[step]
+        holder[place[-1]] = nonsense
+        try:
+            load(yaml.safe_dump(broken))
+        except ConfigError as error:
+            assert all(re.match(r"[\w\[\]. -]+: .+\.$", problem) for problem in error.problems)
+
+
 def test_a_file_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"the file cannot be read \(No such file or directory\)\. Copy"):
         load_config(tmp_path / "hub.yaml", {})
@@ -386,6 +426,10 @@ def test_no_secret_is_ever_shown(load: Load, problems: Problems, tmp_path: Path)
         "connections[shop].secrets.access_token: this is no name in capitals. "
         "Write an environment variable's name here, not the secret."
     ]
+    for written in ("4711", "[4711]", "{file: 4711}", "{value: 4711}", "{file: x, value: 4711}"):
+        (told,) = problems(GOOD.replace("{access_token: SHOP_TOKEN}", f"{{access_token: {written}}}"))
+        assert told.startswith("connections[shop].secrets.access_token: this is neither a name nor a file")
+        assert "4711" not in told
     file = tmp_path / "secrets.yaml"
     file.write_text("SHOP_TOKEN: [hush\n")
     file.chmod(0o600)
