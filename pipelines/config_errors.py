@@ -1,5 +1,6 @@
 """All that is wrong with a hub.yaml, told at once: the key's path, what is wrong, and the remedy."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -28,7 +29,7 @@ def spoken(place: Place, document: Mapping[str, Any]) -> str:
         if isinstance(value, list) and isinstance(step, int):
             value = value[step] if step < len(value) else None
             named = value.get("name" if "connector" in value else "code") if isinstance(value, dict) else None
-            words += f"[{named if isinstance(named, str) and named else step}]"
+            words += f"[{named if isinstance(named, str) and re.fullmatch(r'[\w-]+', named) else step}]"
         elif isinstance(value, dict):
             value = value.get(step)
             words += f".{step}" if words else str(step)
