@@ -1,0 +1,99 @@
+"""Snapshot, build and publish the KPI file."""
+
+import os
+import shutil
+import socket
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from analytics.build import build
+from analytics.extract import extract
+from analytics.publish import publish, stamp
+from order_store.leases import acquire_lease, release_lease
+from pipelines.hub import Hub
+from pipelines.problems import ProblemError
+
+FILE = "orderhub.duckdb"
+LEASE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What came of publishing.
+
+    Attributes:
+        published: False if a newer file was there already.
+    """
+
+    file: Path
+    published: bool
+    taken_at: datetime
+
+
+def kpi_file(hub: Hub) -> Path:
+    """The file that analysts open."""
+    return hub.state.parent / "kpi" / FILE
+
+
+def run_folder(hub: Hub, run: str) -> Path:
+    """Where one build keeps its files until it is published."""
+    return hub.state.parent / "kpi" / "builds" / run
+
+
+def take_snapshot(hub: Hub, run: str) -> dict[str, int]:
+    """Read the store's views into Parquet files; returns rows by table."""
+    folder = run_folder(hub, run)
+    folder.mkdir(parents=True, exist_ok=True)
+    taken = hub.clock.now()
+    rows = extract(
+        hub.store.engine,
+        folder / "snapshot",
+        [
+            {
+                "warehouse": one.code,
+                "name": one.name or one.code,
+                "country_code": one.address.country_code if one.address else None,
+                "time_zone": one.time_zone,
+            }
+            for one in hub.config.warehouses
+        ],
+    )
+    (folder / "taken_at").write_text(taken.isoformat())
+    return rows
+
+
+def publish_kpis(hub: Hub, run: str) -> Published:
+    """Put a finished build in place, if its snapshot is newer than the published one.
+
+    Raises:
+        ProblemError: If another process is publishing at this moment.
+    """
+    folder = run_folder(hub, run)
+    taken = datetime.fromisoformat((folder / "taken_at").read_text())
+    stamp(folder / "kpi.duckdb", taken)
+    now = hub.clock.now()
+    with hub.store.begin() as tx:
+        lease = acquire_lease(tx, "publish:kpi", f"{socket.gethostname()}:{os.getpid()}", now, LEASE)
+    if lease is None:
+        raise ProblemError("another process publishes KPIs at this moment; run it again")
+    try:
+        done = publish(folder / "kpi.duckdb", kpi_file(hub))
+    finally:
+        with hub.store.begin() as tx:
+            release_lease(tx, lease)
+    shutil.rmtree(folder)
+    return Published(kpi_file(hub), done, taken)
+
+
+def build_kpis(hub: Hub, run: str) -> Published:
+    """All three steps at once, outside of Dagster.
+
+    Raises:
+        analytics.build.BuildFailedError: If a model or a test fails; nothing is published then.
+    """
+    take_snapshot(hub, run)
+    folder = run_folder(hub, run)
+    zone = hub.config.merchant.time_zone
+    build(folder / "snapshot", folder / "kpi.duckdb", zone, folder / "target")
+    return publish_kpis(hub, run)
