@@ -11,6 +11,8 @@ from pydantic_core import ErrorDetails
 
 from pipelines.config_file import Place
 
+GOOD_NAME = re.compile(r"[\w-]+")
+
 
 class ConfigError(Exception):
     """A configuration that cannot be used; `problems` has a line for each thing that is wrong."""
@@ -29,7 +31,7 @@ def spoken(place: Place, document: Mapping[str, Any]) -> str:
         if isinstance(value, list) and isinstance(step, int):
             value = value[step] if step < len(value) else None
             named = value.get("name" if "connector" in value else "code") if isinstance(value, dict) else None
-            words += f"[{named if isinstance(named, str) and re.fullmatch(r'[\w-]+', named) else step}]"
+            words += f"[{named if isinstance(named, str) and GOOD_NAME.fullmatch(named) else step}]"
         elif isinstance(value, dict):
             value = value.get(step)
             words += f".{step}" if words else str(step)
