@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, UnsetType
 
-from normalization.channels.woocommerce_lines import Refunds, order_line, read_refunds
+from normalization.channels.woocommerce_lines import Refunds, order_line, parent_of, read_refunds
 from normalization.channels.woocommerce_sums import (
     balanced,
     charges_of,
@@ -229,7 +229,8 @@ def _lines(
     if wire.line_items is UNSET:
         return UNSET
     lines = wire.line_items or []
-    parents = {parent for one in lines if (parent := text(one.bundled_by) or text(one.composite_parent))}
+    parents = {parent for one in lines if (parent := parent_of(one))}
+    rates = {str(rate.rate_id): rate for rate in wire.tax_lines or ()}
     return tuple(
         order_line(
             one,
@@ -239,6 +240,7 @@ def _lines(
             cancelled=cancelled,
             completed=completed,
             parents=parents,
+            rates=rates,
         )
         for one in lines
     )

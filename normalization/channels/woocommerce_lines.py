@@ -6,10 +6,12 @@ leaves the line; units refunded later are sold, and come back only where WooComm
 (the line's meta `_restock_refunded_items`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
+from typing import Any
 
 from normalization.channels.woocommerce_wire import (
     Line,
@@ -160,6 +162,11 @@ def _refunded_line(wire: Order, refunded: Line) -> str | None:
     return key(same[0].id) if len(same) == 1 else None
 
 
+def parent_of(line: Line) -> str | None:
+    """The bundle's or composite's line that this line is a part of."""
+    return text(line.bundled_by or line.composite_parent or None)
+
+
 def order_line(
     line: Line,
     wire: Order,
@@ -169,6 +176,7 @@ def order_line(
     cancelled: bool,
     completed: bool,
     parents: set[str],
+    rates: Mapping[str, TaxRate],
 ) -> OrderLine:
     """One line with what is left of it. Raises NormalizationError."""
     currency, line_id = wire.currency, key(line.id)
@@ -184,7 +192,7 @@ def order_line(
         gross = full * current // ordered if ordered else full
     discount = gross - (net + tax if taxes_included else net)
     sku = text(line.sku)
-    taxes = _taxes(line, wire.tax_lines or (), tax, currency) if current and not off.units else ()
+    taxes = _taxes(line, rates, tax, currency) if current and not off.units else ()
     return OrderLine(
         line_id=line_id,
         sku=sku,
@@ -201,34 +209,33 @@ def order_line(
         total=Money(net + tax, currency),
         taxes=taxes,
         requires_shipping=line_id not in parents,
-        parent_line_id=text(line.bundled_by) or text(line.composite_parent),
+        parent_line_id=parent_of(line),
         channel_product_id=text(line.variation_id or line.product_id or None),
     )
 
 
-def _taxes(line: Line, rates: Sequence[TaxRate], tax: int, currency: str) -> tuple[TaxLine, ...]:
+def _taxes(line: Line, rates: Mapping[str, TaxRate], tax: int, currency: str) -> tuple[TaxLine, ...]:
     """The line's taxes; what rounding leaves over goes to the last, so that they sum to the line's tax."""
-    named = {str(rate.rate_id): rate for rate in rates}
     parts = [part for part in line.taxes or () if part.total not in (None, "", "0")]
     taxes, left = [], tax
     for number, part in enumerate(parts, 1):
         amount = left if number == len(parts) else rounded(part.total, currency)
         left -= amount
-        rate = named.get(str(part.id))
-        percent = text(rate.rate_percent) if rate else None
+        rate = rates.get(str(part.id))
         taxes.append(
             TaxLine(
                 title=(text(rate.label) if rate else None) or "Tax",
                 amount=Money(amount, currency),
-                rate=_fraction(percent),
+                rate=_fraction(rate.rate_percent) if rate else None,
             )
         )
     return tuple(taxes)
 
 
-def _fraction(percent: str | None) -> str | None:
+@lru_cache(maxsize=256)
+def _fraction(percent: Any) -> str | None:  # noqa: ANN401 -- text or number
     """20 percent as 0.2; None where it is no number."""
     try:
         return None if percent is None else str(Decimal(percent).scaleb(-2).normalize())
-    except ArithmeticError:
+    except (ArithmeticError, TypeError, ValueError):
         return None

@@ -27,9 +27,11 @@ def status_of(order: ShopOrder) -> str:
         order.refunds and sum(one.amount for one in order.refunds) >= order.total()
     ):
         return "refunded"
+    if completed_at(order):
+        return "completed"
     if order.payment == "pending" and order.payment_mode != "cash_on_delivery":
         return "on-hold" if order.payment_mode == "bank_transfer" else "pending"
-    return "completed" if completed_at(order) else "processing"
+    return "processing"
 
 
 def completed_at(order: ShopOrder) -> datetime | None:
