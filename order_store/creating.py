@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from msgspec import UNSET
 from sqlalchemy import Connection
 
 from normalization.records import CanonicalOrder
@@ -34,7 +33,7 @@ from order_store.verdicts import (
     hold_rows,
     sku_of,
 )
-from order_store.versions import DATASETS, encode_versions, versions_of
+from order_store.versions import encode_versions, is_complete, versions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +81,7 @@ def insert_orders(
 
 
 def _row(order_id: int, order: CanonicalOrder, verdict: Verdict | None, arrival: Arrival, now: int) -> Row:
-    versions = None
-    for name in DATASETS:
-        if getattr(order, name) is UNSET:
-            versions = encode_versions(order.version, versions_of(order))
-            break
+    versions = None if is_complete(order) else encode_versions(order.version, versions_of(order))
     standing = "unverified" if verdict is None else str(verdict.standing)
     why = (verdict.why or None) if verdict else None
     status = _first_status(order, held=standing == Verification.HELD)

@@ -1,10 +1,14 @@
 """Opens the store: SQLite (WAL) or PostgreSQL, with the same two ways in."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy.exc
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -50,6 +54,22 @@ class Store:
         self.engine.dispose()
 
 
+def refused_values() -> tuple[type[Exception], ...]:
+    """What a database raises when it cannot hold a value (too big, a NUL in a text), not when it is ill."""
+    refused: tuple[type[Exception], ...] = (
+        OverflowError,
+        UnicodeError,
+        sqlite3.IntegrityError,
+        sqlite3.DataError,
+        sqlalchemy.exc.IntegrityError,
+        sqlalchemy.exc.DataError,
+    )
+    if find_spec("psycopg"):
+        psycopg = import_module("psycopg")
+        refused += (psycopg.DataError, psycopg.IntegrityError)
+    return refused
+
+
 def open_store(url: str) -> Store:
     """Open a store by its URL.
 
@@ -68,6 +88,11 @@ def open_store(url: str) -> Store:
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     return Store(create_engine(parsed, pool_pre_ping=True))
+
+
+# sqlite3 looks for an adapter of every None that it binds, and asks None itself when it finds none,
+# which takes three times as long as binding it. This one gives None back.
+sqlite3.register_adapter(type(None), {}.get)
 
 
 def _prepare_sqlite(dbapi: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's connection

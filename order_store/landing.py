@@ -51,8 +51,7 @@ class _Envelope(msgspec.Struct, array_like=True, gc=False):
     blob: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Landed:
+class Landed(msgspec.Struct, frozen=True, gc=False):
     """One record as it was received, with its place.
 
     Attributes:
@@ -207,6 +206,10 @@ class Landing:
             ),
             key=lambda path: path.rsplit("/", 1)[1],
         )
+
+    def size(self, path: str) -> int:
+        """Bytes of a file."""
+        return int(self._files.size(f"{self._root}/{path}"))
 
     def remove_partial(self) -> int:
         """Delete what writers left that were killed before the rename. Call it while nobody writes."""

@@ -1,10 +1,10 @@
 """Applies canonical orders to the store, many at once, and reads them back."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+import msgspec
 from sqlalchemy import Connection, select
 
 from normalization.records import CanonicalOrder
@@ -28,8 +28,7 @@ class Outcome(StrEnum):
     STALE = "stale"  # older than what is known, and nothing new in it
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(msgspec.Struct, frozen=True, gc=False):
     """One applied order. `revision` is the hub's, after it."""
 
     order_id: int

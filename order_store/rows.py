@@ -5,7 +5,6 @@ members' `_value_`, which costs a tenth of `.value`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -81,8 +80,7 @@ _encode = msgspec.json.Encoder().encode
 _MICROSECOND = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class HubColumns:
+class HubColumns(msgspec.Struct, frozen=True, gc=False):
     """What stands on an order's row that no channel says."""
 
     revision: int

@@ -6,6 +6,7 @@ dataset was never read.
 """
 
 from collections.abc import Mapping
+from operator import attrgetter
 
 import msgspec
 from msgspec import UNSET
@@ -45,6 +46,14 @@ _DECODER = msgspec.json.Decoder(dict[str, tuple[str, int] | None])
 def versions_of(order: CanonicalOrder) -> dict[str, Version | None]:
     """The versions of a single answer's datasets."""
     return {name: None if getattr(order, name) is UNSET else order.version for name in DATASETS}
+
+
+_parts = attrgetter(*DATASETS)
+
+
+def is_complete(order: CanonicalOrder) -> bool:
+    """Whether the answer carried every dataset."""
+    return UNSET not in _parts(order)
 
 
 def encode_versions(version: Version, versions: Versions) -> str | None:

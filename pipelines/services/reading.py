@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -14,37 +14,11 @@ from order_store.connections import connection_id
 from order_store.leases import Lease, acquire_lease, release_lease, renew_lease
 from order_store.reading import ReadState, begin_window, complete_window, move_bookmark, read_marks
 from pipelines.hub import Hub
+from pipelines.services.counts import PageCounts
 
 LEASE = timedelta(minutes=10)
 FIRST_WINDOW = timedelta(days=1)
 """How far back a connection without `fulfil_from` is read at first; the back-fill reads what is older."""
-
-
-@dataclass(frozen=True, slots=True)
-class PageCounts:
-    """What became of the records of a page, or of many pages together."""
-
-    records: int = 0
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    stale: int = 0
-    quarantined: int = 0
-
-    def __add__(self, other: "PageCounts") -> "PageCounts":
-        return PageCounts(
-            self.records + other.records,
-            self.created + other.created,
-            self.updated + other.updated,
-            self.unchanged + other.unchanged,
-            self.stale + other.stale,
-            self.quarantined + other.quarantined,
-        )
-
-    @property
-    def vanished(self) -> int:
-        """Records of which nothing is known: always 0, or the hub has lost something."""
-        return self.records - (self.created + self.updated + self.unchanged + self.stale + self.quarantined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +33,7 @@ class ReadResult:
     connection: str
     stream: str
     pages: int = 0
-    counts: PageCounts = PageCounts()
+    counts: PageCounts = field(default_factory=PageCounts)
     watermark: datetime | None = None
     skipped: str | None = None
 

@@ -1,0 +1,44 @@
+"""The store's schema, revision by revision (Alembic)."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from order_store.engine import Store, open_store
+
+_FOLDER = Path(__file__).parent
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring a store to a revision; a new database gets all tables and views.
+
+    Args:
+        url: As `order_store.engine.open_store` takes it.
+        revision: An Alembic revision.
+    """
+    store = open_store(url)
+    try:
+        upgrade_store(store, revision)
+    finally:
+        store.close()
+
+
+def upgrade_store(store: Store, revision: str = "head") -> None:
+    """`upgrade` for a store that is open. It does nothing where the revision is reached already."""
+    config = _config()
+    with store.read() as tx:
+        present = MigrationContext.configure(tx).get_current_revision()
+    if revision == "head" and present == ScriptDirectory.from_config(config).get_current_head():
+        return
+    with store.begin() as tx:
+        config.attributes["connection"] = tx
+        command.upgrade(config, revision)
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    return config

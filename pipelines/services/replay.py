@@ -1,0 +1,193 @@
+"""Rebuilds an empty store from landing: all that vendors sent, in the sequence in which it came.
+
+Replay decides nothing and sends nothing: orders stand as unverified until the next verification. What
+the hub decided comes back from backup (docs/definitions.md).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from normalization import registry
+from order_store.engine import Store, refused_values
+from order_store.files import record_file
+from order_store.landing import Landed, LandedFile, Landing, LandingDamaged, connection_and_stream
+from order_store.schema.orders import orders
+from order_store.schema.reading import connections
+from pipelines.services.counts import PageCounts
+from pipelines.services.ingest import (
+    ORDERS,
+    Channel,
+    apply_normalized,
+    count,
+    normalize,
+    without_refused,
+)
+from pipelines.services.memory import paused_collection
+
+BATCH = 1_000
+"""Records of one transaction, about 50 ms of SQLite's write lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A connection whose landing is replayed. `connector` names its mapping."""
+
+    id: int
+    connection: str
+    connector: str
+    settings: Mapping[str, str]
+
+
+StreamReplay = Callable[[Connection, Source, Sequence[Landed], datetime], PageCounts]
+"""Applies raw records of one stream in the transaction given. It decides nothing and sends nothing."""
+
+_STREAMS: dict[str, StreamReplay] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """What a replay found and made.
+
+    Attributes:
+        damaged: Files that are cut off; their records up to there were applied.
+        unknown: Files of connections or streams that nobody replays.
+    """
+
+    files: int = 0
+    counts: PageCounts = field(default_factory=PageCounts)
+    damaged: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+class StoreNotEmptyError(RuntimeError):
+    """Replay only fills a store that holds no orders."""
+
+
+def replays(stream: str) -> Callable[[StreamReplay], StreamReplay]:
+    """Registers a function as the one that replays a landing stream."""
+
+    def register(function: StreamReplay) -> StreamReplay:
+        _STREAMS[stream] = function
+        return function
+
+    return register
+
+
+def replay(
+    store: Store,
+    landing: Landing,
+    *,
+    now: datetime,
+    settings: Mapping[str, Mapping[str, str]] | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> ReplayResult:
+    """Fill an empty store, in which the connections are registered, from landing.
+
+    Args:
+        store: The store to fill.
+        landing: Where everything lies.
+        now: The hub's time.
+        settings: Each connection's settings, for its mapping.
+        progress: Told (files done, files in all) after each batch.
+
+    Raises:
+        StoreNotEmptyError: If there are orders already.
+    """
+    with store.read() as tx:
+        if tx.scalar(select(func.count()).select_from(select(orders.c.id).limit(1).subquery())):
+            raise StoreNotEmptyError("replay fills an empty store; this one holds orders")
+        sources = {
+            row.name: Source(row.id, row.name, row.connector, (settings or {}).get(row.name, {}))
+            for row in tx.execute(select(connections))
+        }
+    paths = landing.paths()
+    result = ReplayResult()
+    for batch in _batches(landing, paths, sources):
+        counts = _apply(store, sources[batch.connection], batch, now) if batch.records else PageCounts()
+        result = replace(
+            result,
+            files=result.files + len(batch.files),
+            counts=result.counts + counts,
+            damaged=result.damaged + tuple(batch.damaged),
+            unknown=result.unknown + tuple(batch.unknown),
+        )
+        progress(result.files + len(result.unknown), len(paths))
+    return result
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Files of one stream that are applied together."""
+
+    connection: str = ""
+    stream: str = ""
+    files: list[LandedFile] = field(default_factory=list)
+    records: list[Landed] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+
+def _batches(landing: Landing, paths: Sequence[str], sources: Mapping[str, Source]) -> Iterator[_Batch]:
+    batch = _Batch()
+    for path in paths:
+        connection, stream = connection_and_stream(path)
+        if connection not in sources or (stream != ORDERS and stream not in _STREAMS):
+            batch.unknown.append(path)
+            continue
+        if (connection, stream) != (batch.connection, batch.stream) or len(batch.records) >= BATCH:
+            yield batch
+            batch = _Batch(connection, stream)
+        start = len(batch.records)
+        try:
+            batch.records.extend(landing.read(path))
+        except LandingDamaged:
+            batch.damaged.append(path)
+        if read := batch.records[start:]:
+            batch.files.append(_file(landing, path, read))
+    yield batch
+
+
+def _file(landing: Landing, path: str, records: Sequence[Landed]) -> LandedFile:
+    first = records[0]
+    offsets = tuple(record.offset for record in records)
+    return LandedFile(
+        first.connection,
+        first.stream,
+        path,
+        first.sequence,
+        first.observed_at,
+        landing.size(path),
+        offsets,
+    )
+
+
+def _apply(store: Store, source: Source, batch: _Batch, now: datetime) -> PageCounts:
+    if batch.stream != ORDERS:
+        with store.begin() as tx:
+            _record(tx, source, batch, now)
+            return _STREAMS[batch.stream](tx, source, batch.records, now)
+    channel = Channel(source.connection, registry.channel(source.connector), source.settings)
+    with paused_collection():
+        return _apply_orders(store, source, channel, batch, now)
+
+
+def _apply_orders(store: Store, source: Source, channel: Channel, batch: _Batch, now: datetime) -> PageCounts:
+    normalized = normalize(channel, batch.records)
+    try:
+        with store.begin() as tx:
+            _record(tx, source, batch, now)
+            applied = apply_normalized(tx, source.id, channel, normalized, now)
+    except refused_values():
+        with store.begin() as tx:
+            _record(tx, source, batch, now)
+            normalized = without_refused(tx, source.id, channel, normalized, now)
+            applied = apply_normalized(tx, source.id, channel, normalized, now)
+    return count(applied, normalized.failures)
+
+
+def _record(tx: Connection, source: Source, batch: _Batch, now: datetime) -> None:
+    for file in batch.files:
+        record_file(tx, source.id, file, now)
