@@ -208,14 +208,19 @@ def _refund(source: Refund, order_: Order) -> RefundRecord:
 
 
 def _refund_lines(source: Refund, order_: Order) -> tuple[RefundLine, ...]:
-    """The refund's `items` amount spread over its lines by their prices; Vendure keeps only the sum."""
+    """What the refund gives back for goods, spread over its lines by their prices.
+
+    Vendure keeps only sums: `items` for the lines, and an `adjustment` of the whole.
+    """
     prices = {line.id: line.proratedUnitPriceWithTax for line in order_.lines}
     weights = [prices.get(line.orderLineId, 0) * line.quantity for line in source.lines]
-    whole, given, weighed = sum(weights), 0, 0
+    if not sum(weights):
+        weights = [line.quantity for line in source.lines]
+    goods, whole, given, weighed = source.total - source.shipping, sum(weights) or 1, 0, 0
     lines = []
     for line, weight in zip(source.lines, weights, strict=True):
         weighed += weight
-        upto = source.items * weighed // whole if whole else source.items
+        upto = goods * weighed // whole
         lines.append(
             RefundLine(
                 line_id=line.orderLineId,

@@ -125,7 +125,6 @@ class Refund(msgspec.Struct, frozen=True):
     """Money that goes back: `total` = items + shipping + adjustment."""
 
     id: str
-    items: int
     shipping: int
     total: int
     state: str
