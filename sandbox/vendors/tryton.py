@@ -70,7 +70,7 @@ class TrytonVendor(Vendor):
             return _page(500, "Internal Server Error")
 
     def _answer(self, request: VendorRequest, model: str, record: int, button: str | None) -> VendorAnswer:
-        fields = request.query.get("f", ["id", "rec_name"])
+        fields = request.query.get("f", [])
         if request.method == "GET" and not record:
             return self._search(request, model, fields)
         if request.method == "POST" and not record:
