@@ -227,6 +227,8 @@ def _moment(stamp: str, field: str) -> datetime:
         raise NormalizationError(Reason.IMPOSSIBLE_DATE, f"{field} is {stamp!r}") from error
     if moment.year < 1995:  # before there was an Amazon
         raise NormalizationError(Reason.IMPOSSIBLE_DATE, f"{field} is {stamp!r}")
+    if moment.tzinfo is UTC:
+        return moment
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

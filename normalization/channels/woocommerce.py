@@ -208,13 +208,14 @@ def _moment(
     if not stamp:
         return None
     try:
-        moment = datetime.fromisoformat(stamp)
+        # The usual form has no zone; parsing it as UTC at once spares a copy.
+        moment = datetime.fromisoformat(f"{stamp}Z" if gmt and len(stamp) == 19 else stamp)
     except ValueError as error:
         raise NormalizationError(Reason.IMPOSSIBLE_DATE, f"{field} is {stamp!r}") from error
     if moment.year < 1995:  # WordPress writes 0000 and 1970 where it has no date
         raise NormalizationError(Reason.IMPOSSIBLE_DATE, f"{field} is {stamp!r}")
     if moment.tzinfo is not None:
-        return moment.astimezone(UTC)
+        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     if gmt:
         return moment.replace(tzinfo=UTC)
     if zone is None:
@@ -313,16 +314,16 @@ def _address(place: Place | UnsetType | None) -> Address | UnsetType | None:
     if place is UNSET or place is None:
         return place
     street = tuple(line for line in (text(place.address_1), text(place.address_2)) if line)
-    country = text(place.country)
-    if not street and not text(place.city) and not text(place.postcode) and not country:
+    city, postal_code, country = text(place.city), text(place.postcode), text(place.country)
+    if not (street or city or postal_code or country):
         return None
     return Address(
         name=_name(place),
         company=text(place.company),
         street=street,
-        city=text(place.city),
+        city=city,
         region=text(place.state),
-        postal_code=text(place.postcode),
+        postal_code=postal_code,
         country_code=country.upper() if country else None,
         phone=text(place.phone),
     )

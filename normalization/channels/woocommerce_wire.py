@@ -219,10 +219,12 @@ def units(quantity: Any, place: str) -> int:  # noqa: ANN401 -- text or number
 
 def text(value: Any) -> str | None:  # noqa: ANN401 -- text or number
     """Text without HTML entities, or None where it is empty."""
+    if (not value and value != 0) or value is False:
+        return None
     if value.__class__ is str:
         words: str = html.unescape(value) if "&" in value else value
         return words.strip() or None
-    return None if value is None or value is False else str(value)
+    return str(value)
 
 
 def key(value: Any) -> str:  # noqa: ANN401 -- text or number

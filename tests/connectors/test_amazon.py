@@ -462,3 +462,20 @@ def test_duplicate_and_stale_records_carry_versions_that_tell(shop: Shop) -> Non
         for record in page.records
     ]
     assert versions[0] == versions[1] > versions[2]
+
+
+def test_s09_an_address_without_name_and_street_is_passed_on_as_it_is(shop: Shop) -> None:
+    orders = shop.place(102)
+    shop.wait(5)
+    pages = shop.connector.read("orders", shop.window())
+    first = next(pages)
+    shop.vendor.faults.switch_on("missing_address")
+    second = next(pages)
+    for page, whole in ((first, True), (second, False)):
+        for record in page.records:
+            told = mapping.order(record.payload, Context(CHANNEL, page.observed_at))
+            assert told.ship_to is not UNSET
+            assert told.ship_to is not None
+            assert (bool(told.ship_to.name), bool(told.ship_to.street)) == (whole, whole)
+            assert told.ship_to.postal_code
+    assert len(second.records) == len(orders) - 100

@@ -453,3 +453,28 @@ def test_duplicate_and_stale_records_carry_versions_that_tell(shop: Shop) -> Non
         for record in page.records
     ]
     assert versions[0] == versions[1] > versions[2]
+
+
+def test_a_page_in_another_order_costs_no_order(shop: Shop) -> None:
+    orders = []
+    for _ in range(150):
+        orders += shop.place(1)
+        shop.wait(0.1)
+    shop.wait(5)
+    shop.vendor.faults.switch_on("reordered")
+    assert set(shop.read()) == {order.external_id for order in orders}
+
+
+def test_s09_an_address_without_name_and_street_is_passed_on_as_it_is(shop: Shop) -> None:
+    (order,) = shop.place(1)
+    shop.wait(5)
+    shop.vendor.faults.switch_on("missing_address")
+    told = shop.read()[order.external_id]
+    assert told.ship_to is not UNSET
+    assert told.ship_to is not None
+    assert (told.ship_to.name, told.ship_to.street) == (None, ())
+    assert told.ship_to.postal_code == order.ship_to.postal_code
+    again = shop.read()[order.external_id]
+    assert again.ship_to is not UNSET
+    assert again.ship_to is not None
+    assert again.ship_to.name == order.ship_to.name
