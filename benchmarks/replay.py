@@ -66,9 +66,9 @@ def measure_bare(folder: Path) -> dict[str, float]:
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "temp_store = MEMORY"):
         target.execute(f"PRAGMA {pragma}")
     target.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-    for table in ("connections", "landing_files"):
-        rows = source.execute(f"SELECT * FROM {table}").fetchall()
-        target.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * len(rows[0]))})", rows)
+    for name in ("connections", "landing_files"):
+        rows = source.execute(f"SELECT * FROM {name}").fetchall()
+        target.executemany(f"INSERT INTO {name} VALUES ({','.join('?' * len(rows[0]))})", rows)
     (last,) = source.execute("SELECT max(id) FROM orders").fetchone()
     seconds, written = 0.0, 0
     for first in range(1, last + 1, BATCH):

@@ -6,6 +6,7 @@ The fields are those that WooCommerce REST v3 answers; names, streets and amount
 import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -123,7 +124,7 @@ def raw_order(number: int, seed: int = 7) -> bytes:
     return msgspec.json.encode(order)
 
 
-def _line(line_id: int, rng: random.Random) -> dict[str, object]:
+def _line(line_id: int, rng: random.Random) -> dict[str, Any]:
     product = rng.randint(1, SKUS)
     quantity = rng.choice((1, 1, 1, 2, 3))
     net = Decimal(990 + product * 10).scaleb(-2) * quantity

@@ -92,7 +92,8 @@ def open_store(url: str) -> Store:
 
 # sqlite3 looks for an adapter of every None that it binds, and asks None itself when it finds none,
 # which takes three times as long as binding it. This one gives None back.
-sqlite3.register_adapter(type(None), {}.get)
+_nothing: dict[None, None] = {}
+sqlite3.register_adapter(type(None), _nothing.get)
 
 
 def _prepare_sqlite(dbapi: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's connection

@@ -39,7 +39,7 @@ def version(number: int, revision: str | None = None) -> Version:
     )
 
 
-def line(line_id: str = "1", ordered: int = 2, cancelled: int = 0, **more: Any) -> OrderLine:
+def line(line_id: str = "1", ordered: int = 2, cancelled: int = 0, **more: Any) -> OrderLine:  # noqa: ANN401
     current = ordered - cancelled
     values: dict[str, Any] = {
         "line_id": line_id,
@@ -58,7 +58,7 @@ def line(line_id: str = "1", ordered: int = 2, cancelled: int = 0, **more: Any) 
     return OrderLine(**(values | more))
 
 
-def order(external_id: str = "1001", number: int = 1, **more: Any) -> CanonicalOrder:
+def order(external_id: str = "1001", number: int = 1, **more: Any) -> CanonicalOrder:  # noqa: ANN401
     """An order at its number-th version, with every dataset; `more` replaces fields."""
     lines = more.get("lines", (line("1"), line("2", ordered=1)))
     total = sum(one.total.minor for one in lines) if lines else 0

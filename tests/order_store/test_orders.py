@@ -4,24 +4,24 @@ import pytest
 from msgspec import UNSET
 from sqlalchemy import func, select, update
 
-from normalization.records import Address
+from normalization.records import Address, CanonicalOrder
 from normalization.statuses import ChannelState, PaymentState
 from order_store.connections import register_connection
 from order_store.engine import Store
 from order_store.events import timeline
-from order_store.orders import Outcome, apply_orders, find_order, load_order
+from order_store.orders import Outcome, StoredOrder, apply_orders, find_order, load_order
 from order_store.schema.orders import order_events, order_lines, orders, personal_data
 from order_store.status import refresh_status
 from tests.order_store.conftest import NOW
 from tests.order_store.samples import START, eur, full_order, line, order, version
 
 
-def apply(store: Store, shop: int, *incoming) -> list[Outcome]:
+def apply(store: Store, shop: int, *incoming: CanonicalOrder) -> list[Outcome]:
     with store.begin() as tx:
         return [applied.outcome for applied in apply_orders(tx, shop, incoming, now=NOW)]
 
 
-def stored(store: Store, external_id: str = "1001"):
+def stored(store: Store, external_id: str = "1001") -> StoredOrder:
     with store.read() as tx:
         found = find_order(tx, "shop", external_id)
     assert found is not None
@@ -29,7 +29,7 @@ def stored(store: Store, external_id: str = "1001"):
 
 
 @pytest.mark.parametrize("one", [order(), full_order()], ids=["ordinary", "full"])
-def test_an_order_comes_back_as_it_was_stored(store: Store, shop: int, one) -> None:
+def test_an_order_comes_back_as_it_was_stored(store: Store, shop: int, one: CanonicalOrder) -> None:
     assert apply(store, shop, one) == [Outcome.CREATED]
     assert stored(store, one.external_id).order == one
 

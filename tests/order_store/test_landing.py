@@ -1,0 +1,104 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from order_store.landing import Landing, LandingDamaged, connection_and_stream
+
+AT = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
+RECORDS = [(str(number), b'{"id": %d, "name": "%s"}' % (number, b"x" * number)) for number in range(50)]
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> Landing:
+    return Landing(tmp_path / "landing")
+
+
+def test_records_come_back_in_sequence_with_their_envelope(landing: Landing) -> None:
+    file = landing.land("shop/eu", "orders", AT, RECORDS)
+    found = list(landing.read(file.path))
+    assert [(one.external_id, one.payload) for one in found] == RECORDS
+    assert {(one.connection, one.stream, one.observed_at) for one in found} == {("shop/eu", "orders", AT)}
+    assert [one.sequence for one in found] == list(range(file.first_sequence, file.first_sequence + 50))
+    assert [one.offset for one in found] == list(file.offsets)
+    assert landing.size(file.path) == file.size
+    assert connection_and_stream(file.path) == ("shop/eu", "orders")
+
+
+def test_one_record_is_read_by_its_place(landing: Landing) -> None:
+    file = landing.land("shop", "orders", AT, RECORDS)
+    assert landing.read_one(file.path, file.offsets[17]).payload == RECORDS[17][1]
+    with pytest.raises(LandingDamaged):
+        landing.read_one(file.path, file.offsets[17] + 3)
+
+
+def test_files_stand_in_the_order_in_which_they_were_landed(landing: Landing) -> None:
+    landed = [
+        landing.land(connection, stream, AT, RECORDS[:3]).path
+        for connection, stream in (("b", "orders"), ("a", "stock"), ("b", "orders"), ("a", "orders"))
+    ]
+    assert landing.paths() == landed
+    assert landing.paths("a") == [landed[1], landed[3]]
+    assert landing.paths(stream="orders") == [landed[0], landed[2], landed[3]]
+    sequences = [one.sequence for path in landed for one in landing.read(path)]
+    assert sequences == sorted(set(sequences))
+
+
+def test_two_writers_never_share_a_file(tmp_path: Path) -> None:
+    writers = [Landing(tmp_path) for _ in range(2)]
+    paths = [writer.land("shop", "orders", AT, RECORDS[:1]).path for writer in writers * 20]
+    assert len(set(paths)) == 40
+
+
+def test_an_empty_answer_is_a_file_too(landing: Landing) -> None:
+    assert list(landing.read(landing.land("shop", "orders", AT, []).path)) == []
+
+
+@pytest.mark.parametrize("missing", [1, 8, 9, 40, 400])
+def test_a_file_that_is_cut_off_is_recognised(landing: Landing, tmp_path: Path, missing: int) -> None:
+    file = landing.land("shop", "orders", AT, RECORDS)
+    path = tmp_path / "landing" / file.path
+    path.write_bytes(path.read_bytes()[:-missing])
+    found = []
+    with pytest.raises(LandingDamaged):
+        found.extend(landing.read(file.path))
+
+
+def test_a_flipped_bit_is_recognised(landing: Landing, tmp_path: Path) -> None:
+    file = landing.land("shop", "orders", AT, [("1", b"the vendor's words, long enough to flip one" * 9)])
+    path = tmp_path / "landing" / file.path
+    content = bytearray(path.read_bytes())
+    content[-12] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(LandingDamaged):
+        list(landing.read(file.path))
+
+
+def test_a_foreign_file_is_no_landing_file(landing: Landing, tmp_path: Path) -> None:
+    folder = tmp_path / "landing" / "shop" / "orders"
+    folder.mkdir(parents=True)
+    (folder / "1-x.land").write_bytes(b"hello")
+    with pytest.raises(LandingDamaged):
+        list(landing.read("shop/orders/1-x.land"))
+
+
+def test_what_a_killed_writer_left_is_no_file_and_can_be_removed(landing: Landing, tmp_path: Path) -> None:
+    file = landing.land("shop", "orders", AT, RECORDS)
+    partial = (tmp_path / "landing" / file.path).with_name("9-x.part")
+    partial.write_bytes(b"OHLAND1\nhalf")
+    assert landing.paths() == [file.path]
+    assert landing.remove_partial() == 1
+    assert not partial.exists()
+
+
+def test_object_stores_hold_landing_too() -> None:
+    landing = Landing("memory://landing-test")
+    file = landing.land("shop", "orders", AT, RECORDS)
+    assert landing.paths("shop", "orders") == [file.path]
+    assert [one.payload for one in landing.read(file.path)] == [payload for _id, payload in RECORDS]
+    assert landing.read_one(file.path, file.offsets[3]).external_id == "3"
+
+
+def test_there_is_nothing_in_a_new_landing(landing: Landing) -> None:
+    assert landing.paths() == []
+    assert landing.remove_partial() == 0
