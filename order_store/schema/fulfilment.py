@@ -89,6 +89,7 @@ picklists = Table(
     Column("version_observed_at", BigInteger, nullable=False, server_default="0"),
     flag("intercept"),  # the WMS refused to change or cancel it: a person stops the parcel
     words("why", nullable=True),
+    words("dispatch_date"),  # the site's local day on which it is planned to leave, ISO 8601
     moment("dispatch_due_at"),  # the channel's ship-by, else the site's cut-off rule
     moment("created_at", nullable=False),
     moment("accepted_at"),  # when the hub knew that the WMS has it
@@ -121,10 +122,11 @@ allocations = Table(
     moment("accepted_at"),
     moment("shipped_at"),
     moment("released_at"),  # given back as a whole
+    moment("settled_at"),  # when it ceased to bear on stock: released, or reflected by a snapshot for good
     CheckConstraint("units >= shipped", name="units"),
     **CLUSTERED,
 )
-_STANDING = allocations.c.released_at.is_(None)
+_STANDING = allocations.c.settled_at.is_(None)
 Index(
     "ix_allocations_standing",
     allocations.c.warehouse,
@@ -133,6 +135,7 @@ Index(
     postgresql_where=_STANDING,
 )
 Index("ix_allocations_order_id", allocations.c.order_id)
+Index("ix_picklists_dispatch", picklists.c.dispatch_date, picklists.c.warehouse)
 
 picks = Table(
     "picks",
