@@ -1,110 +1,24 @@
-"""The Amazon connector against the imitated Amazon, and what the mapping makes of what it reads."""
+"""Reading: the Amazon connector against its imitation, and what the mapping makes of it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
-import msgspec
 import pytest
 import responses
 from msgspec import UNSET
 
 from connectors.channels.amazon import RATES, Amazon
-from connectors.contract import Outcome, Window
+from connectors.contract import Window
 from connectors.errors import CredentialsRejected, PermissionMissing, RateLimited, StreamBroken
-from connectors.runtime import MemoryTokens, Rate, Runtime
+from connectors.runtime import Rate, Runtime
 from normalization.channels import amazon as mapping
 from normalization.errors import NormalizationError, Reason
-from normalization.records import CanonicalOrder, LineQuantity, OrderLine, ShipmentConfirmation
 from normalization.registry import Context
 from normalization.statuses import ChannelState, FulfilledBy, PaymentMode
-from sandbox.buyers import Wish, place_order
-from sandbox.merchant import build_world
-from sandbox.mounted import Exchange, mount
-from sandbox.orders import ShopOrder
-from sandbox.vendors.amazon import AmazonVendor
-from sandbox.world import START, World
-
-BASE = "https://amazon.test/sp"
-CHANNEL = "amazon-uk"
-PLAIN = Wish(by_channel=False, payment="captured", payment_mode="marketplace")
-
-
-class WorldClock:
-    """The world's time; waits are only written down."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.slept: list[float] = []
-
-    def now(self) -> datetime:
-        return self.world.now
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-
-class Shop:
-    """A world with one Amazon account, its vendor, and a connector that talks to it."""
-
-    def __init__(self, mock: responses.RequestsMock, **kind: object) -> None:
-        self.world = build_world(7)
-        self.vendor = AmazonVendor(self.world, CHANNEL, **kind)  # type: ignore[arg-type]
-        self.exchanges: list[Exchange] = mount(mock, BASE, self.vendor)
-        self.clock = WorldClock(self.world)
-        self.tokens = MemoryTokens()
-        self.connector = self.connect()
-
-    def connect(self, **secrets: str) -> Amazon:
-        settings = {
-            "base_url": BASE,
-            "token_url": f"{BASE}/auth/o2/token",
-            "marketplace_ids": "A1F83G8C2ARO7P, A28R8C7NBKEWEA",
-        }
-        runtime = Runtime(clock=self.clock, tokens=self.tokens)
-        return Amazon(CHANNEL, settings, {**self.vendor.secrets, **secrets}, runtime)
-
-    def place(self, count: int, wish: Wish = PLAIN) -> list[ShopOrder]:
-        return [place_order(self.world, CHANNEL, wish) for _ in range(count)]
-
-    def wait(self, minutes: float) -> None:
-        self.world.now += timedelta(minutes=minutes)
-
-    def window(self, since: datetime = START) -> Window:
-        return Window(since, self.world.now)
-
-    def read(self, stream: str = "orders", since: datetime = START) -> dict[str, CanonicalOrder]:
-        found = {}
-        for page in self.connector.read(stream, self.window(since)):
-            for record in page.records:
-                order = mapping.order(record.payload, Context(CHANNEL, page.observed_at))
-                assert order.external_id == record.external_id
-                assert order.external_id not in found
-                found[order.external_id] = order
-        return found
-
-    def read_one(self, order: ShopOrder) -> CanonicalOrder:
-        page = self.connector.read_one("orders", order.external_id)
-        return mapping.order(page.records[0].payload, Context(CHANNEL, page.observed_at))
-
-    def confirm(self, order: ShopOrder, units: dict[str, int], **other: object) -> ShipmentConfirmation:
-        confirmation = ShipmentConfirmation(
-            reference=f"{CHANNEL}/{order.external_id}/1",
-            external_id=order.external_id,
-            number=order.number,
-            sequence=1,
-            lines=tuple(LineQuantity(line_id=line, quantity=count) for line, count in units.items()),
-            carrier="UPS",
-            tracking_number="1Z999AA10123456784",
-            shipped_at=self.world.now,
-            complete=True,
-            confirmation_ref="A1F83G8C2ARO7P",
-        )
-        return msgspec.structs.replace(confirmation, **other)
+from sandbox.world import START
+from tests.connectors.amazon_shop import BASE, CHANNEL, PLAIN, Shop, assert_like_the_world, lines_of
 
 
 @pytest.fixture
@@ -116,26 +30,6 @@ def mock() -> Iterator[responses.RequestsMock]:
 @pytest.fixture
 def shop(mock: responses.RequestsMock) -> Shop:
     return Shop(mock)
-
-
-def lines_of(order: CanonicalOrder) -> tuple[OrderLine, ...]:
-    assert order.lines is not UNSET
-    return order.lines
-
-
-def assert_like_the_world(told: CanonicalOrder, real: ShopOrder) -> None:
-    assert told.totals is not UNSET
-    assert told.shipping is not UNSET
-    assert told.totals.total.minor == real.total()
-    assert told.currency == real.currency
-    for line, sold in zip(lines_of(told), real.lines, strict=True):
-        amounts = sold.amounts(real.taxes_included)
-        assert (line.line_id, line.sku) == (sold.line_id, sold.channel_sku)
-        assert (line.ordered, line.cancelled) == (sold.quantity, sold.removed)
-        assert line.fulfilled == real.told_units(sold.line_id)
-        assert (line.net.minor, line.tax.minor, line.total.minor) == (amounts.net, amounts.tax, amounts.total)
-        assert line.gross - line.discount == line.net
-    assert sum(line.total.minor for line in told.shipping) == real.shipping_amounts().total
 
 
 def test_amounts_and_quantities_are_those_that_the_buyers_agreed_to(shop: Shop) -> None:
@@ -348,78 +242,6 @@ def test_a_bookmark_that_ran_out_begins_the_window_again(shop: Shop) -> None:
     shop.wait(5)
     (page,) = shop.connector.read("orders", shop.window(), "expired")
     assert len(page.records) == len(orders)
-
-
-def test_a_shipment_is_confirmed_and_comes_back_as_fulfilled(shop: Shop) -> None:
-    (order,) = shop.place(1)
-    units = {line.line_id: line.quantity for line in order.lines}
-    body = mapping.confirm_shipment(shop.confirm(order, units))
-    result = shop.connector.write("confirm_shipment", body, "r")
-    assert (result.outcome, result.vendor_ref) == (Outcome.APPLIED, "1")
-    assert [(told.carrier, told.tracking_number) for told in order.told] == [("UPS", "1Z999AA10123456784")]
-    shop.wait(5)
-    told = shop.read()[order.external_id]
-    assert told.state is ChannelState.CLOSED
-    assert_like_the_world(told, order)
-    assert told.fulfilments is not UNSET
-    assert [one.tracking_numbers for one in told.fulfilments] == [("1Z999AA10123456784",)]
-    assert shop.connector.look_up("confirm_shipment", body, "r") == result
-
-
-def test_a_part_can_be_confirmed_before_the_rest(shop: Shop) -> None:
-    (order,) = shop.place(1, replace(PLAIN, lines=[("TEA-EARLGREY-100", 3)]))
-    line = order.lines[0].line_id
-    for sequence, count in ((1, 1), (2, 2)):
-        body = mapping.confirm_shipment(shop.confirm(order, {line: count}, sequence=sequence))
-        assert shop.connector.write("confirm_shipment", body, "r").outcome is Outcome.APPLIED
-        state = shop.read_one(order).state
-        assert state is (ChannelState.OPEN if sequence == 1 else ChannelState.CLOSED)
-    assert [told.lines for told in order.told] == [{line: 1}, {line: 2}]
-
-
-def test_a_lost_answer_confirms_once(shop: Shop) -> None:
-    (order,) = shop.place(1)
-    shop.vendor.faults.switch_on("lost_answer")
-    units = {line.line_id: line.quantity for line in order.lines}
-    body = mapping.confirm_shipment(shop.confirm(order, units))
-    assert shop.connector.write("confirm_shipment", body, "r").outcome is Outcome.APPLIED
-    assert len(order.told) == 1
-
-
-def test_s38_already_fulfilled_is_done(shop: Shop) -> None:
-    (order,) = shop.place(1)
-    units = {line.line_id: line.quantity for line in order.lines}
-    shop.world.tell(order, units, "UPS", "by hand")
-    body = mapping.confirm_shipment(shop.confirm(order, units))
-    assert shop.connector.write("confirm_shipment", body, "r").outcome is Outcome.APPLIED
-    assert len(order.told) == 1
-
-
-def test_s38_a_missing_carrier_name_is_one_refusal(shop: Shop) -> None:
-    (order,) = shop.place(1)
-    units = {line.line_id: line.quantity for line in order.lines}
-    body = mapping.confirm_shipment(shop.confirm(order, units, carrier=None))
-    result = shop.connector.write("confirm_shipment", body, "r")
-    assert result.outcome is Outcome.REJECTED
-    assert "carrierName" in (result.reason or "")
-    assert (
-        sum(one.request.method == "POST" and "shipmentConf" in one.request.path for one in shop.exchanges)
-        == 1
-    )
-
-
-def test_a_shipment_without_tracking_number_is_unsupported(shop: Shop) -> None:
-    (order,) = shop.place(1)
-    body = mapping.confirm_shipment(shop.confirm(order, {order.lines[0].line_id: 1}, tracking_number=None))
-    assert shop.connector.write("confirm_shipment", body, "r").outcome is Outcome.UNSUPPORTED
-
-
-def test_an_unknown_order_is_refused(shop: Shop) -> None:
-    (order,) = shop.place(1)
-    body = mapping.confirm_shipment(
-        shop.confirm(order, {order.lines[0].line_id: 1}, external_id="000-0000000-0000000")
-    )
-    assert shop.connector.write("confirm_shipment", body, "r").outcome is Outcome.REJECTED
 
 
 def test_an_expired_token_is_renewed(shop: Shop) -> None:

@@ -1,109 +1,24 @@
-"""The WooCommerce connector against the imitated shop, and what the mapping makes of what it reads."""
+"""Reading: the WooCommerce connector against its imitation, and what the mapping makes of it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-import msgspec
 import pytest
 import responses
 from msgspec import UNSET
 
 from connectors.channels.woocommerce import WooCommerce
-from connectors.contract import Outcome, Window
-from connectors.errors import AnswerLost, CredentialsRejected, RateLimited, RecordMissing, StreamBroken
-from connectors.runtime import Runtime
+from connectors.contract import Window
+from connectors.errors import CredentialsRejected, RateLimited, RecordMissing, StreamBroken
 from normalization.channels import woocommerce as mapping
 from normalization.errors import NormalizationError, Reason
-from normalization.records import CanonicalOrder, LineQuantity, OrderLine, ShipmentConfirmation
 from normalization.registry import Context
 from normalization.statuses import ChannelState, PaymentMode, PaymentState, ReturnReason
-from sandbox.buyers import Wish, place_order
-from sandbox.merchant import build_world
-from sandbox.mounted import Exchange, mount
-from sandbox.orders import ShopOrder
-from sandbox.vendors.woocommerce import WooCommerceVendor
-from sandbox.world import START, World
-
-BASE = "https://shop.test"
-CHANNEL = "woo-de"
-PLAIN = Wish(payment="captured", payment_mode="card")
-
-
-class WorldClock:
-    """The world's time; waits are only written down."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.slept: list[float] = []
-
-    def now(self) -> datetime:
-        return self.world.now
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-
-class Shop:
-    """A world with one WooCommerce shop, and a connector that talks to it."""
-
-    def __init__(self, mock: responses.RequestsMock, start: datetime = START, **kind: bool | str) -> None:
-        self.world = build_world(7, start=start, plenty=True)
-        self.vendor = WooCommerceVendor(self.world, CHANNEL, **kind)  # type: ignore[arg-type]
-        self.exchanges: list[Exchange] = mount(mock, BASE, self.vendor)
-        self.clock = WorldClock(self.world)
-        self.start = start
-        self.connector = self.connect()
-
-    def connect(self, **secrets: str) -> WooCommerce:
-        runtime = Runtime(clock=self.clock)
-        return WooCommerce(CHANNEL, {"base_url": BASE}, {**self.vendor.secrets, **secrets}, runtime)
-
-    def place(self, count: int, wish: Wish = PLAIN) -> list[ShopOrder]:
-        return [place_order(self.world, CHANNEL, wish) for _ in range(count)]
-
-    def wait(self, minutes: float) -> None:
-        self.world.now += timedelta(minutes=minutes)
-
-    def read(self, stream: str = "orders", since: datetime | None = None) -> dict[str, CanonicalOrder]:
-        found = {}
-        for page in self.connector.read(stream, Window(since or self.start, self.world.now)):
-            for record in page.records:
-                order = mapping.order(record.payload, Context(CHANNEL, page.observed_at))
-                assert order.external_id == record.external_id
-                assert order.external_id not in found
-                found[order.external_id] = order
-        return found
-
-    def read_one(self, order: ShopOrder) -> CanonicalOrder:
-        page = self.connector.read_one("orders", order.external_id)
-        return mapping.order(page.records[0].payload, Context(CHANNEL, page.observed_at))
-
-    def body(self, order: ShopOrder, **other: object) -> object:
-        confirmation = ShipmentConfirmation(
-            reference=f"{CHANNEL}/{order.external_id}/1",
-            external_id=order.external_id,
-            number=order.number,
-            sequence=1,
-            lines=tuple(LineQuantity(line_id=line.line_id, quantity=line.current) for line in order.lines),
-            carrier="UPS",
-            tracking_number="1Z999AA10123456784",
-            shipped_at=self.world.now,
-            complete=True,
-        )
-        return mapping.confirm_shipment(msgspec.structs.replace(confirmation, **other))
-
-    def tell(self, order: ShopOrder, **other: object) -> Outcome:
-        return self.connector.write("confirm_shipment", self.body(order, **other), "r").outcome
-
-    def count(self, method: str, ending: str) -> int:
-        return sum(
-            one.request.method == method and one.request.path.endswith(ending) for one in self.exchanges
-        )
+from sandbox.buyers import Wish
+from sandbox.world import START
+from tests.connectors.woocommerce_shop import BASE, CHANNEL, PLAIN, Shop, assert_like_the_world, lines_of
 
 
 @pytest.fixture
@@ -115,27 +30,6 @@ def mock() -> Iterator[responses.RequestsMock]:
 @pytest.fixture
 def shop(mock: responses.RequestsMock) -> Shop:
     return Shop(mock)
-
-
-def lines_of(order: CanonicalOrder) -> tuple[OrderLine, ...]:
-    assert order.lines is not UNSET
-    return order.lines
-
-
-def assert_like_the_world(told: CanonicalOrder, real: ShopOrder) -> None:
-    assert told.totals is not UNSET
-    assert told.shipping is not UNSET
-    assert told.charges is not UNSET
-    assert (told.totals.total.minor, told.currency) == (real.total(), real.currency)
-    for line, sold in zip(lines_of(told), real.lines, strict=True):
-        amounts = sold.amounts(real.taxes_included)
-        assert (line.line_id, line.sku) == (sold.line_id, sold.channel_sku)
-        assert (line.ordered, line.cancelled) == (sold.quantity, sold.removed)
-        assert (line.net.minor, line.tax.minor, line.total.minor) == (amounts.net, amounts.tax, amounts.total)
-        assert (line.gross.minor, line.discount.minor) == (amounts.gross, amounts.discount)
-        assert line.returned == sold.returned
-    sums = sum(line.total.minor for line in (*lines_of(told), *told.shipping, *told.charges))
-    assert sums == told.totals.total.minor
 
 
 def test_amounts_and_quantities_are_those_that_the_buyers_agreed_to(shop: Shop) -> None:
@@ -346,67 +240,6 @@ def test_a_read_goes_on_from_its_bookmark(shop: Shop) -> None:
     rest = list(shop.connect().read("orders", window, first.bookmark))
     found = [record.external_id for page in (first, *rest) for record in page.records]
     assert sorted(found) == sorted(order.external_id for order in orders)
-
-
-def test_a_shipment_becomes_a_tracking_and_a_completed_order(shop: Shop) -> None:
-    (order,) = shop.place(1)
-    assert shop.tell(order) is Outcome.APPLIED
-    assert [(told.tracking_number, dict(told.lines)) for told in order.told] == [
-        ("1Z999AA10123456784", {line.line_id: line.quantity for line in order.lines})
-    ]
-    told = shop.read_one(order)
-    assert told.state is ChannelState.CLOSED
-    assert [line.fulfilled for line in lines_of(told)] == [line.quantity for line in order.lines]
-    assert told.fulfilments is not UNSET
-    assert [one.tracking_numbers for one in told.fulfilments] == [("1Z999AA10123456784",)]
-
-
-def test_two_parcels_are_two_trackings_and_one_completion(shop: Shop) -> None:
-    (order,) = shop.place(1, replace(PLAIN, lines=[("TEA-EARLGREY-100", 3)]))
-    assert shop.tell(order, complete=False, tracking_number="1Z1") is Outcome.APPLIED
-    assert shop.read_one(order).state is ChannelState.OPEN
-    assert shop.tell(order, sequence=2, tracking_number="1Z2") is Outcome.APPLIED
-    assert shop.read_one(order).state is ChannelState.CLOSED
-    assert [told.tracking_number for told in order.told] == ["1Z1", "1Z2"]
-
-
-def test_without_the_plugin_all_is_a_note_and_a_part_is_unsupported(mock: responses.RequestsMock) -> None:
-    shop = Shop(mock, shipment_tracking=False)
-    (order,) = shop.place(1)
-    assert shop.tell(order, complete=False) is Outcome.UNSUPPORTED
-    assert order.notes_added == []
-    assert [shop.tell(order), shop.tell(order)] == [Outcome.APPLIED, Outcome.APPLIED]
-    assert order.notes_added == ["Parcel 1 shipped with UPS, tracking number 1Z999AA10123456784."]
-    assert shop.read_one(order).state is ChannelState.CLOSED
-    assert shop.connector.look_up("confirm_shipment", shop.body(order), "r") is not None
-
-
-def test_s38_what_is_fulfilled_already_is_done(shop: Shop) -> None:
-    (order,) = shop.place(1)
-    shop.world.tell(order, {line.line_id: line.quantity for line in order.lines}, None, None)
-    assert [shop.tell(order), shop.tell(order)] == [Outcome.APPLIED, Outcome.APPLIED]
-    assert shop.count("POST", "/shipment-trackings") == 1
-    assert shop.count("PUT", order.external_id) == 0
-
-
-def test_a_cancelled_order_is_not_brought_back_by_a_shipment(shop: Shop) -> None:
-    (order,) = shop.place(1)
-    shop.world.cancel(order)
-    assert shop.tell(order) is Outcome.REJECTED
-    assert shop.read_one(order).state is ChannelState.CANCELLED
-
-
-def test_a_lost_answer_is_looked_up_and_finished_without_a_second_tracking(shop: Shop) -> None:
-    (order,) = shop.place(1)
-    shop.vendor.faults.switch_on("lost_answer")
-    with pytest.raises(AnswerLost):
-        shop.tell(order)
-    assert shop.connector.look_up("confirm_shipment", shop.body(order), "r") is None
-    assert shop.tell(order) is Outcome.APPLIED
-    found = shop.connector.look_up("confirm_shipment", shop.body(order), "r")
-    assert found is not None
-    assert found.outcome is Outcome.APPLIED
-    assert shop.count("POST", "/shipment-trackings") == 1
 
 
 def test_an_error_page_with_status_200_stops_the_stream(mock: responses.RequestsMock, shop: Shop) -> None:
