@@ -4,8 +4,8 @@ Available = on hand - safety - reserved. `reserved` counts the allocated units t
 reflect yet; in doubt counts as not reflected. Snapshots come on one of two bases:
 
 - physical: units on the shelf. An allocation is reflected once it was shipped before the snapshot was asked for.
-- net of accepted: the WMS has taken off what it has accepted. An allocation is reflected once it was accepted
-  before the snapshot was asked for.
+- net of accepted: the WMS has taken off what it has accepted. An allocation is reflected once it was
+  accepted before the snapshot was asked for.
 """
 
 from collections import defaultdict
@@ -68,8 +68,8 @@ def apply_snapshot(
     for level in levels:
         totals[level.sku] += level.on_hand
         places[level.sku, level.bin or "", level.lot or ""] += level.on_hand
-    known = tx.scalars(select(position.sku).where(position.warehouse == warehouse))
-    for gone in set(known) - set(totals):
+    known: set[str] = set(tx.scalars(select(position.sku).where(position.warehouse == warehouse)))
+    for gone in known - set(totals):
         totals[gone] = 0
     for sku in sorted(totals):
         values = {
@@ -146,8 +146,8 @@ def available_stock(tx: Connection) -> dict[Key, int]:
     """Units that may be promised, by (warehouse, SKU); positions without any are left out."""
     position = stock_positions.c
     free = position.on_hand - position.safety - position.reserved
-    rows = tx.execute(select(position.warehouse, position.sku, free).where(free > 0))
-    return {(warehouse, sku): units for warehouse, sku, units in rows}
+    rows = tx.execute(select(position.warehouse, position.sku, free.label("free")).where(free > 0))
+    return {(row.warehouse, row.sku): row.free for row in rows}
 
 
 def note_shortages(tx: Connection, keys: Iterable[Key], now: datetime) -> int:
