@@ -145,12 +145,18 @@ OpenStage = Callable[..., Stage]
 
 @pytest.fixture
 def open_stage(tmp_path: Path) -> Iterator[OpenStage]:
-    """Opens a stage with some of the sandbox's connections; seed, start and `plenty` are the world's."""
+    """Opens a stage with some of the sandbox's connections; the rest says what its world is like."""
     with ExitStack() as stack:
 
-        def opened(*connections: str, seed: int = 3, plenty: bool = True, start: datetime = START) -> Stage:
+        def opened(
+            *connections: str,
+            seed: int = 3,
+            plenty: bool = True,
+            fickle: bool = False,
+            start: datetime = START,
+        ) -> Stage:
             world = build_world(seed, start=start, plenty=plenty)
-            simulation = Simulation(world, fickle=False)
+            simulation = Simulation(world, fickle=fickle)
             vendors = open_vendors(world, connections)
             sandbox = stack.enter_context(Sandbox(world=world, vendors=vendors, simulation=simulation))
             folder = tmp_path / f"hub-{sandbox.port}"
