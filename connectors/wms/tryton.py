@@ -39,7 +39,7 @@ from connectors.wms.tryton_rest import Rest, refusal, timestamp
 
 PAGE = 100
 BINS = 25
-"""Bins in a page of stock; each costs two requests."""
+"""Bins in a page of stock; each costs one request, and one more if it may hold lots."""
 SHIPMENT_FIELDS = (
     *("number", "reference", "state", "create_date", "write_date", "effective_date", "shipping_reference"),
     *("warehouse.code", "carrier.party.name"),
@@ -155,6 +155,7 @@ class Tryton:
     def _stock(self, after: int) -> Iterator[Page]:
         """Pages of bins. A page is as old as the first request made for it."""
         bins = [place for place in self._bins() if place["id"] > after]
+        with_lots = self._products_with_lots()
         for start in range(0, max(len(bins), 1), BINS):
             chunk = bins[start : start + BINS]
             observed_at, vendor_time, records = None, None, []
@@ -164,9 +165,10 @@ class Tryton:
                 answer, products = self._rest.search(
                     "product.product", there, ("code", "quantity"), context=context
                 )
-                _, lots = self._rest.search(
-                    "stock.lot", there, ("number", "product.code", "quantity"), context=context
-                )
+                lots: list[Any] = []
+                if any(product["id"] in with_lots for product in products):
+                    fields = ("number", "product.code", "quantity")
+                    _, lots = self._rest.search("stock.lot", there, fields, context=context)
                 observed_at = observed_at or answer.observed_at
                 vendor_time = vendor_time or answer.vendor_time
                 records.append(_record({**place, "products": products, "lots": lots}))
@@ -174,6 +176,13 @@ class Tryton:
                 return
             last = start + BINS >= len(bins)
             yield Page("stock", records, observed_at, vendor_time, None if last else str(chunk[-1]["id"]))
+
+    def _products_with_lots(self) -> set[int]:
+        zones = [place["storage_location"] for place in self._picklists.warehouses.values()]
+        _, lots = self._rest.search(
+            "stock.lot", [["quantity", "!=", 0]], ("product",), context={"locations": zones}
+        )
+        return {lot["product"] for lot in lots}
 
     def _bins(self) -> list[Any]:
         """The places below each warehouse's storage zone, and the zone itself, by id."""

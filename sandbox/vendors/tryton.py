@@ -75,7 +75,9 @@ class TrytonVendor(Vendor):
             return self._search(request, model, fields)
         if request.method == "POST" and not record:
             return json_answer(project(self._create(model, request.json()), ()))
-        one = next((each for each in self._all(model) if each["id"] == record), None)
+        one = next(
+            (each for each in self._all(model, {}, [["id", "=", record]]) if each["id"] == record), None
+        )
         if one is None:
             return _page(404, "Not Found")
         if request.method == "GET":
@@ -99,7 +101,7 @@ class TrytonVendor(Vendor):
             found = self._spoiled(found)
         return json_answer([project(one, fields) for one in found])
 
-    def _all(self, model: str, context: Mapping[str, Any] = {}, domain: list[Any] = []) -> list[Record]:  # noqa: B006
+    def _all(self, model: str, context: Mapping[str, Any], domain: list[Any]) -> list[Record]:
         found = self.models.records(model, context, domain)
         if found is None:
             raise UnknownField(model)

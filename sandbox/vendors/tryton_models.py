@@ -38,7 +38,7 @@ class Models:
         """All records of a model, or None if there is no such model."""
         match model:
             case "stock.shipment.out":
-                return [self.shipment(one) for one in self._world.shipments_of(self._connection)]
+                return [self.shipment(one) for one in self._shipments(domain)]
             case "product.product":
                 held = self._held(context)
                 return [
@@ -62,6 +62,16 @@ class Models:
                 currency = _named("currency.currency", self.id_of("currency.currency", "EUR"), "EUR")
                 return [{"__name__": model, "id": COMPANY, "currency": currency}]
         return None
+
+    def _shipments(self, domain: Sequence[Any]) -> list[WarehouseShipment]:
+        """The shipments that a domain can hold, as far as it names them: rendering all takes a while."""
+        named = {clause[0]: clause[2] for clause in domain if clause[1] == "="}
+        found = self._world.shipments_of(self._connection)
+        if "id" in named:
+            found = [one for one in found if one.wms_id == str(named["id"])]
+        if "reference" in named:
+            found = [one for one in found if one.reference == named["reference"]]
+        return found
 
     def country_code(self, country: int) -> str:
         """The code of a country by id."""

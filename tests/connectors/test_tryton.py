@@ -1,7 +1,7 @@
 """Stock, shipments and picklists at the imitated Tryton."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 import pytest
@@ -48,7 +48,9 @@ class Warehouse:
         settings = {"base_url": BASE, "database": "wms", "company": "1"}
         return Tryton(WMS, settings, {"key": key}, Runtime(clock=Clock()))
 
-    def picklist(self, reference: str = "H-1", ship_to: Address = HERE, **units: int) -> Picklist:
+    def picklist(
+        self, reference: str = "H-1", ship_to: Address = HERE, units: Mapping[str, int] | None = None
+    ) -> Picklist:
         wanted = units or {self.sku: 2}
         lines = tuple(PicklistLine(line_id=sku, sku=sku, quantity=count) for sku, count in wanted.items())
         return Picklist(
@@ -130,7 +132,7 @@ def test_a_promise_leaves_the_stock_as_it_is_and_picking_takes_it(wms: Warehouse
 
 
 def test_a_picklist_gets_bins_and_lots(wms: Warehouse) -> None:
-    assigned = wms.push(wms.picklist(**{wms.sku: 1, wms.lot_sku: 2}))
+    assigned = wms.push(wms.picklist(units={wms.sku: 1, wms.lot_sku: 2}))
     assert (assigned.state, assigned.reference, assigned.site) == (WmsState.PICKING, "H-1", "LYS")
     picks = {pick.sku: pick for pick in assigned.picks or ()}
     places = {place.bin: place for place in wms.world.sites["LYS"].stock[wms.lot_sku]}
@@ -182,7 +184,7 @@ def test_s35_after_the_look_up_nothing_is_sent_twice(wms: Warehouse) -> None:
 
 
 def test_short_stock_waits_and_is_reported_and_is_no_error(wms: Warehouse) -> None:
-    short = wms.push(wms.picklist(**{wms.sku: 5000}))
+    short = wms.push(wms.picklist(units={wms.sku: 5000}))
     assert short.state is WmsState.WAITING
     assert short.reason == f"short of 5000 {wms.sku}"
 
@@ -192,7 +194,7 @@ def test_an_amendment_replaces_units_and_address(wms: Warehouse) -> None:
     there = Address(
         name="Inès Roy", street=("9 quai Perrache",), city="Lyon", postal_code="69002", country_code="FR"
     )
-    changed = wms.picklist(ship_to=there, **{wms.sku: 1})
+    changed = wms.picklist(ship_to=there, units={wms.sku: 1})
     body = mapping.amend_picklist(changed, pushed.wms_id)
     for _ in range(2):
         assert wms.connector.write("amend_picklist", body, "H-1").outcome is Outcome.APPLIED
@@ -221,7 +223,7 @@ def test_what_is_picked_is_neither_amended_nor_cancelled(wms: Warehouse, state: 
 
 
 def test_an_unknown_sku_or_country_is_refused_by_name(wms: Warehouse) -> None:
-    body = mapping.push_picklist(wms.picklist(**{"NO-SUCH-THING": 1}))
+    body = mapping.push_picklist(wms.picklist(units={"NO-SUCH-THING": 1}))
     result = wms.connector.write("push_picklist", body, "H-1")
     assert (result.outcome, result.reason) == (
         Outcome.REJECTED,
@@ -268,7 +270,7 @@ def test_a_shipment_is_followed_to_its_parcel(wms: Warehouse) -> None:
     (record,) = page.records
     shipped = mapping.shipment(record.payload, Context(WMS, page.observed_at))
     assert (shipped.state, shipped.wms_id) == (WmsState.SHIPPED, pushed.wms_id)
-    (parcel,) = shipped.parcels or ()  # type: ignore[misc]
+    (parcel,) = shipped.parcels or ()
     assert (parcel.tracking_number, parcel.carrier, parcel.shipped_at) == ("1Z9", "UPS", wms.world.now)
     assert [(line.sku, line.quantity) for line in parcel.lines] == [(wms.sku, 2)]
     assert shipped.version.key() > pushed.version.key()
@@ -282,9 +284,9 @@ def test_s07_250_shipments_with_pages_of_100_are_all_read_once(wms: Warehouse) -
 
 
 def test_a_change_of_moves_alone_is_read_though_write_date_stands_still(wms: Warehouse) -> None:
-    short = wms.push(wms.picklist(**{wms.sku: 5000}))
+    short = wms.push(wms.picklist(units={wms.sku: 5000}))
     wms.world.now += timedelta(hours=2)
-    body = mapping.push_picklist(wms.picklist(**{wms.sku: 5000}))
+    body = mapping.push_picklist(wms.picklist(units={wms.sku: 5000}))
     wms.connector.write("push_picklist", body, "H-1")  # tries once more to assign
     assert wms.made()[0].updated_at < wms.world.now - timedelta(hours=1)
     pages = wms.read("shipments", since=timedelta(hours=1))

@@ -234,7 +234,7 @@ def test_a_parcel_becomes_a_shipped_fulfilment(shop: Shop) -> None:
     (told,) = order.told
     assert (told.carrier, told.tracking_number) == ("UPS", "1Z1")
     assert dict(told.lines) == {order.lines[0].line_id: 1}
-    (seen,) = shop.canonical(order).fulfilments or ()  # type: ignore[misc]
+    (seen,) = shop.canonical(order).fulfilments or ()
     assert (seen.fulfilment_id, seen.state) == (result.vendor_ref, "Shipped")
 
 

@@ -209,7 +209,7 @@ def records_written(specs: dict[str, Spec], model: str, values: Any) -> Iterator
     """The values of a body, and of the records that it makes or changes inside."""
     yield model, values
     for name, value in values.items():
-        relation = specs[model][name].get("relation")
+        relation = str(specs[model][name].get("relation"))
         for change in value if specs[model][name]["type"] == "one2many" else ():
             assert change[0] in ("create", "write", "delete")
             inner = change[1] if change[0] == "create" else [change[2]] if change[0] == "write" else []

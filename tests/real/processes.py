@@ -20,6 +20,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def finished(command: Sequence[str | Path], *, cwd: Path | None = None, **environment: str) -> None:
+    """Run a program to its end.
+
+    Raises:
+        RuntimeError: If it fails, with the end of what it said.
+    """
+    done = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = (done.stdout + done.stderr)[-2000:]
+        raise RuntimeError(f"{Path(command[0]).name} ended with {done.returncode}:\n{said}")
+
+
 @contextmanager
 def running(
     command: Sequence[str],

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import venv
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from typing import Any
 import requests
 
 from tests.real.postgres import Postgres, postgres
-from tests.real.processes import free_port, running, until
+from tests.real.processes import finished, free_port, running, until
 from tests.real.shop_api import Shop
 
 HERE = Path(__file__).parent
@@ -94,8 +93,7 @@ def _install_shop() -> None:
         return
     if shutil.which("npm") is None:
         raise RuntimeError("the real shop needs Node.js 20 or later with npm on PATH")
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    subprocess.run(command, cwd=place, check=True, capture_output=True)
+    finished(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=place)
     stamp.touch()
 
 
@@ -106,7 +104,7 @@ def _install_wms() -> None:
         return
     venv.create(place / "venv", with_pip=True, clear=True)
     pip = [str(place / "venv" / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    subprocess.run([*pip, "install", "-q", "--require-hashes", "-r", wanted], check=True, capture_output=True)
+    finished([*pip, "install", "-q", "--require-hashes", "-r", wanted])
     stamp.touch()
 
 
@@ -136,10 +134,7 @@ def _shop_environment(cluster: Postgres, port: int) -> dict[str, str]:
 
 def _shop_seeded(cluster: Postgres) -> None:
     def seed() -> None:
-        environment = {**os.environ, **_shop_environment(cluster, free_port())}
-        subprocess.run(
-            ["node", "populate.js"], cwd=KEPT / "shop", env=environment, check=True, capture_output=True
-        )
+        finished(["node", "populate.js"], cwd=KEPT / "shop", **_shop_environment(cluster, free_port()))
         with _shop(cluster) as url:
             Shop(url).stock_up(goods(), SHOP_USER, SHOP_PASSWORD)
 
@@ -172,14 +167,13 @@ def _wms_seeded(cluster: Postgres) -> str:
         programs, configured = KEPT / "wms" / "venv" / "bin", _wms_config(cluster, free_port())
         password = KEPT / "wms" / "password"
         password.write_text(SHOP_PASSWORD)
-        environment = {**os.environ, "TRYTONPASSFILE": str(password)}
         modules = ["-u", *MODULES, "--activate-dependencies", "-p", "--email", "admin@example.org"]
         steps: list[list[str | Path]] = [
             [programs / "trytond-admin", "-c", configured, "-d", DATABASE, *modules],
             [programs / "python", HERE / "wms" / "seed.py", DATABASE, configured, GOODS, key],
         ]
         for step in steps:
-            subprocess.run(step, env=environment, check=True, capture_output=True)
+            finished(step, TRYTONPASSFILE=str(password))
 
     _seeded(cluster, DATABASE, [HERE / "wms" / "requirements.txt", HERE / "wms" / "seed.py", GOODS], seed)
     return key.read_text()

@@ -94,11 +94,7 @@ def make_product(ware: dict, unit: object) -> object:
 
 def make_carrier(unit: object) -> None:
     """UPS, by hand: no shipping service is asked for labels."""
-    template = (
-        Model.get("product.template")(name="Carriage", type="service", default_uom=unit, salable=False)
-        if "salable" in Model.get("product.template")._fields
-        else Model.get("product.template")(name="Carriage", type="service", default_uom=unit)
-    )
+    template = Model.get("product.template")(name="Carriage", type="service", default_uom=unit)
     template.list_price = Decimal(0)
     template.save()
     one("carrier", party=one("party.party", name="UPS"), carrier_product=template.products[0])
