@@ -1,7 +1,7 @@
 """A stage for the scenarios: the sandbox's vendors on a socket, and a hub that goes by their time."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ from sandbox.server import Sandbox
 from sandbox.simulation import Simulation
 from sandbox.world import START, ShopOrder, World
 
-ROOT = Path(__file__).resolve().parents[2]
+CONFIG = Path(__file__).resolve().parents[2] / "hub.sandbox.yaml"
 
 
 class WorldClock:
@@ -60,6 +60,7 @@ class Stage:
     sandbox: Sandbox
     hub: Hub
     clock: WorldClock
+    environ: dict[str, str]
     results: list[ReadResult] = field(default_factory=list)
 
     @property
@@ -104,6 +105,15 @@ class Stage:
         """Read only the stream of changes."""
         return read_stream(self.hub, connection, "orders", self.ingest).counts
 
+    @contextlib.contextmanager
+    def empty_hub(self) -> Iterator[Hub]:
+        """Another hub: over the same landing, with a store in which nothing is."""
+        hub = hub_of(self.environ | {"ORDERHUB_STORE": self.environ["ORDERHUB_STORE"] + ".new"}, self.clock)
+        try:
+            yield hub
+        finally:
+            hub.close()
+
     def try_to_read(self, connection: str) -> None:
         """Read a channel if it lets us."""
         with contextlib.suppress(RateLimited):
@@ -139,6 +149,14 @@ class Stage:
             return set(map(tuple, tx.exec_driver_sql(ALL_ORDERS)))  # type: ignore[arg-type]
 
 
+def hub_of(environ: Mapping[str, str], clock: WorldClock) -> Hub:
+    """A hub whose pacing, too, goes by the world's time."""
+    state = Path(environ["ORDERHUB_STATE"])
+    hub = assemble(load_config(CONFIG, environ), state, clock)
+    pacing = partial(SharedPacer, state / "pacing.db", now=clock.monotonic, sleep=clock.sleep)
+    return replace(hub, runtime=replace(hub.runtime, pacer_for=pacing))
+
+
 ALL_ORDERS = "SELECT c.name, o.external_id FROM orders o JOIN connections c ON c.id = o.connection_id"
 OpenStage = Callable[..., Stage]
 
@@ -165,12 +183,11 @@ def open_stage(tmp_path: Path) -> Iterator[OpenStage]:
                 "ORDERHUB_STORE": f"sqlite:///{folder}/orders.db",
                 "ORDERHUB_LANDING": str(folder / "landing"),
                 "ORDERHUB_CATALOGUE": str(folder / "catalogue"),
+                "ORDERHUB_STATE": str(folder / "state"),
             }
             clock = WorldClock(simulation)
-            hub = assemble(load_config(ROOT / "hub.sandbox.yaml", environ), folder / "state", clock)
-            pacing = partial(SharedPacer, folder / "pacing.db", now=clock.monotonic, sleep=clock.sleep)
-            hub = replace(hub, runtime=replace(hub.runtime, pacer_for=pacing))
+            hub = hub_of(environ, clock)
             stack.callback(hub.close)
-            return Stage(sandbox, hub, clock)
+            return Stage(sandbox, hub, clock, environ)
 
         yield opened

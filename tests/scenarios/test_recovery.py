@@ -1,0 +1,84 @@
+"""A hub that is killed, and one that begins anew from what it had landed (S44, S46)."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from order_store.orders import find_order
+from order_store.schema.orders import order_events, orders
+from pipelines.services.replay import replay
+from sandbox.registry import CHANNELS
+
+ROOT = Path(__file__).resolve().parents[2]
+OpenStage = Callable[..., Any]
+READ = """
+import sys
+from pipelines.hub import open_hub
+from pipelines.services.orders import sync_orders
+with open_hub(sys.argv[1]) as hub:
+    sync_orders(hub, "shopify-eu")
+"""
+
+
+def start_reading(stage: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
+    command = [sys.executable, "-c", READ, "hub.sandbox.yaml"]
+    return subprocess.Popen(command, env=dict(os.environ) | stage.environ, cwd=ROOT)
+
+
+@pytest.mark.parametrize("stored", [0, 1, 120])
+def test_s44_a_reader_killed_at_any_page_is_followed_by_one_that_resumes(
+    open_stage: OpenStage, stored: int
+) -> None:
+    """Killed once so many orders are stored: nothing is lost, and nothing is there twice."""
+    stage = open_stage("shopify-eu")
+    placed = [stage.place("shopify-eu") for _ in range(250)]
+    stage.wait(minutes=15)
+    with start_reading(stage) as process:
+        while len(stage.known()) < stored and process.poll() is None:
+            time.sleep(0.01)
+        process.kill()
+    assert len(stage.known()) >= stored
+    stage.wait(minutes=11)  # the dead reader's lease runs out
+    stage.read("shopify-eu")
+    assert stage.known() == {(order.channel, order.external_id) for order in placed}
+    with stage.hub.store.read() as tx:
+        twice = (
+            select(order_events.c.order_id, func.count())
+            .where(order_events.c.kind == "created")
+            .group_by(order_events.c.order_id)
+            .having(func.count() > 1)
+        )
+        assert tx.execute(twice).all() == []
+
+
+def test_s46_landing_replayed_into_an_empty_store_gives_the_same_orders(open_stage: OpenStage) -> None:
+    stage = open_stage(*CHANNELS, seed=9, fickle=True)
+    for number in range(60):
+        stage.place(list(CHANNELS)[number % 4], payment=None, by_channel=None)
+        if number % 12 == 11:
+            stage.wait(hours=5)
+            for channel in CHANNELS:
+                stage.sandbox.fault(channel, "duplicate_update")
+                stage.sandbox.fault(channel, "reordered")
+                stage.read(channel)
+    stage.wait(hours=40)
+    for channel in CHANNELS:
+        stage.read(channel)
+    with stage.empty_hub() as empty:
+        settings = {one.name: one.settings for one in empty.config.connections}
+        result = replay(empty.store, empty.landing, now=stage.clock.now(), settings=settings)
+        assert (result.damaged, result.unknown) == ((), ())
+        with empty.store.read() as tx:
+            assert tx.scalar(select(func.count()).select_from(orders)) == 60
+            again = {key: find_order(tx, *key) for key in stage.known()}
+    for order in stage.world.orders.values():
+        replayed = again[order.channel, order.external_id]
+        assert replayed is not None
+        assert replayed.order == stage.stored(order).order
