@@ -65,8 +65,8 @@ class OrderDecision:
     backordered: Mapping[int, int]
 
 
-class AllocationConflict(Exception):  # noqa: N818 -- not an error: the order is routed again
-    """Something has changed since the order was routed. The transaction must be rolled back."""
+class AllocationConflict(Exception):
+    """Something has changed since the order was routed: roll back, and route it again."""
 
 
 def commit_decision(tx: Connection, decision: OrderDecision, now: datetime) -> list[int]:
@@ -146,18 +146,18 @@ def release_picklist(tx: Connection, picklist_id: int, now: datetime, why: str) 
         Units (as the channel counts them) that are free again.
     """
     allocation = allocations.c
-    order_id = tx.execute(select(picklists.c.order_id).where(picklists.c.id == picklist_id)).scalar_one()
+    order_id: int = tx.execute(select(picklists.c.order_id).where(picklists.c.id == picklist_id)).scalar_one()
     lock_orders(tx, [order_id])
     rows = tx.execute(
         select(allocations).where(allocation.picklist_id == picklist_id, allocation.released_at.is_(None))
     ).all()
     per_line: dict[int, int] = {}
     for row in rows:
-        if row.shipped >= row.units:
-            continue
         per_unit = _units_per_line_unit(tx, picklist_id, row.line_no, row.units)
         free = (row.units - row.shipped) // per_unit if per_unit else 0
         per_line[row.line_no] = min(per_line.get(row.line_no, free), free)
+        if row.shipped >= row.units:
+            continue
         nothing_shipped = row.shipped == 0
         tx.execute(
             update(allocations)

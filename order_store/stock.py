@@ -1,9 +1,10 @@
 """What warehouses hold, and what of it may be promised.
 
-Available = on hand - safety - reserved. `reserved` counts the allocated units that the newest snapshot cannot
-reflect yet; in doubt counts as not reflected. Snapshots come on one of two bases:
+Available = on hand - safety - reserved. `reserved` counts the allocated units that the newest snapshot
+cannot reflect yet; in doubt counts as not reflected. Snapshots come on one of two bases:
 
-- physical: units on the shelf. An allocation is reflected once it was shipped before the snapshot was asked for.
+- physical: units on the shelf. An allocation is reflected once it was shipped before the snapshot was
+  asked for.
 - net of accepted: the WMS has taken off what it has accepted. An allocation is reflected once it was
   accepted before the snapshot was asked for.
 """
