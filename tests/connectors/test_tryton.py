@@ -17,6 +17,7 @@ from normalization.statuses import WmsState
 from normalization.wms import tryton as mapping
 from sandbox.merchant import build_world
 from sandbox.mounted import Exchange, mount
+from sandbox.vendor import VendorAnswer, VendorRequest, json_answer
 from sandbox.vendors.tryton import TrytonVendor
 from sandbox.world import WarehouseShipment
 
@@ -30,9 +31,9 @@ HERE = Address(
 class Warehouse:
     """A world with one Tryton, and a connector to it."""
 
-    def __init__(self, mock: responses.RequestsMock) -> None:
+    def __init__(self, mock: responses.RequestsMock, vendor: type[TrytonVendor] = TrytonVendor) -> None:
         self.world = build_world(3)
-        self.vendor = TrytonVendor(self.world, WMS)
+        self.vendor = vendor(self.world, WMS)
         self.exchanges: list[Exchange] = mount(mock, BASE, self.vendor)
         self.connector = self.connect()
         stock = self.world.sites["LYS"].stock
@@ -88,10 +89,46 @@ class Warehouse:
         return self.world.shipments_of(WMS)
 
 
+class Losing(TrytonVendor):
+    """Loses the answer of one write: the one that comes after so many others."""
+
+    writes_before = -1
+
+    def loses(self, request: VendorRequest) -> bool:
+        self.writes_before -= 1
+        return self.writes_before == -1
+
+
+class Strict(TrytonVendor):
+    """Refuses every address, and quotes it."""
+
+    def respond(self, request: VendorRequest) -> VendorAnswer:
+        if request.method == "POST" and request.path.endswith("/party.address"):
+            return json_answer({"status": 400, "message": "4 rue Mercière is no street"}, 400)
+        return super().respond(request)
+
+
+class Crowded(TrytonVendor):
+    """Is twice writing the same record for somebody else."""
+
+    conflicts = 2
+
+    def respond(self, request: VendorRequest) -> VendorAnswer:
+        if request.path.endswith("/wait") and self.conflicts:
+            self.conflicts -= 1
+            return VendorAnswer(409)
+        return super().respond(request)
+
+
 @pytest.fixture
-def wms() -> Iterator[Warehouse]:
+def mock() -> Iterator[responses.RequestsMock]:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield Warehouse(mock)
+        yield mock
+
+
+@pytest.fixture
+def wms(mock: responses.RequestsMock) -> Warehouse:
+    return Warehouse(mock)
 
 
 # --- stock
@@ -159,11 +196,12 @@ def test_the_vendor_itself_takes_a_reference_twice(wms: Warehouse) -> None:
 
 @pytest.mark.parametrize("step", range(1, 6))
 def test_s35_s48_a_push_that_loses_its_answer_at_any_step_makes_one_shipment(
-    wms: Warehouse, step: int
+    mock: responses.RequestsMock, step: int
 ) -> None:
     """The steps are: party, address, shipment, wait, assign_try."""
+    wms = Warehouse(mock, Losing)
     body = mapping.push_picklist(wms.picklist())
-    lose_at(wms.vendor, step)
+    wms.vendor.writes_before = step - 1  # type: ignore[attr-defined]
     with pytest.raises(AnswerLost):
         wms.connector.write("push_picklist", body, "H-1")
     connector = wms.connect()
@@ -257,6 +295,17 @@ def test_a_region_that_tryton_does_not_know_stays_in_the_address(wms: Warehouse)
     }
 
 
+def test_a_refused_address_is_not_quoted(mock: responses.RequestsMock) -> None:
+    wms = Warehouse(mock, Strict)
+    result = wms.connector.write("push_picklist", mapping.push_picklist(wms.picklist()), "H-1")
+    assert (result.outcome, result.reason) == (Outcome.REJECTED, "Tryton refuses the delivery address")
+
+
+def test_a_lost_race_for_a_record_is_run_again(mock: responses.RequestsMock) -> None:
+    wms = Warehouse(mock, Crowded)
+    assert wms.push(wms.picklist()).state is WmsState.PICKING
+
+
 # --- shipments
 
 
@@ -317,9 +366,3 @@ def test_s14_throttling_and_a_failing_proxy_are_waited_out(wms: Warehouse) -> No
     wms.vendor.faults.switch_on("throttle", 2)
     wms.vendor.faults.switch_on("server_error", 2)
     assert len(wms.read("shipments")[0].records) == 1
-
-
-def lose_at(vendor: TrytonVendor, step: int) -> None:
-    """Lose the answer of the nth write from now."""
-    left = iter(range(step - 1, -1, -1))
-    vendor.loses = lambda request: next(left, 1) == 0  # type: ignore[method-assign]

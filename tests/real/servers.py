@@ -203,6 +203,7 @@ def _digest(*files: Path) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with servers() as found:
         sys.stdout.write(json.dumps(asdict(found), indent=2) + "\n")
         sys.stdout.flush()
