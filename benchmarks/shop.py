@@ -25,6 +25,11 @@ SKUS = 500
 VAT = Decimal("0.19")
 
 
+def modified_at(number: int) -> datetime:
+    """When the number-th order was last modified: each in a second of its own, ascending."""
+    return START + timedelta(seconds=60 * number + 30)
+
+
 def raw_order(number: int, seed: int = 7) -> bytes:
     """The JSON of the number-th order (from 1): one to three lines, shipping, VAT of 19 %, paid by card."""
     rng = random.Random(seed * 1_000_003 + number)
@@ -49,7 +54,7 @@ def raw_order(number: int, seed: int = 7) -> bytes:
         "phone": f"+49 30 {rng.randint(1_000_000, 9_999_999)}",
     }
     stamp = placed.strftime("%Y-%m-%dT%H:%M:%S")
-    paid = (placed + timedelta(seconds=30)).strftime("%Y-%m-%dT%H:%M:%S")
+    paid = modified_at(number).strftime("%Y-%m-%dT%H:%M:%S")
     order = {
         "id": number,
         "parent_id": 0,
