@@ -5,9 +5,9 @@ envelope in msgpack), then a frame of length zero with the count: a file without
 payload of each record is a zstd blob of its own, so that one record can be encrypted or erased alone;
 its checksum finds a damaged one.
 
-Files are named `connection/stream/sequence-token.land`. Sequences grow, so names in order are the order
-in which things were received. A file is written under a temporary name, synced, and renamed before the
-transaction that records it in `landing_files`.
+Files are named `connection/stream/day/sequence-token.land`, by the UTC day on which they were landed.
+Sequences grow, so names in order are the order in which things were received. A file is written under a
+temporary name, synced, and renamed before the transaction that records it in `landing_files`.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ import secrets
 import struct
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -119,7 +119,9 @@ class Landing:
             position += _LENGTH.size + len(body)
         parts.append(_END.pack(0, len(records)))
         content = b"".join(parts)
-        path = f"{quote(connection, safe='')}/{stream}/{sequence:017d}-{secrets.token_hex(4)}{SUFFIX}"
+        day = from_micros(sequence).date().isoformat()
+        name = f"{sequence:017d}-{secrets.token_hex(4)}{SUFFIX}"
+        path = f"{quote(connection, safe='')}/{stream}/{day}/{name}"
         self._write(path, content)
         return LandedFile(connection, stream, path, sequence, observed_at, len(content), tuple(offsets))
 
@@ -169,6 +171,24 @@ class Landing:
         except (struct.error, msgspec.DecodeError, zstandard.ZstdError) as error:
             raise LandingDamaged(f"{path} is cut off or damaged after {count} records") from error
 
+    def salvage(self, path: str) -> tuple[list[Landed], bool]:
+        """What can be read of a file, and whether that is all of it."""
+        records: list[Landed] = []
+        try:
+            records.extend(self.read(path))
+        except LandingDamaged:
+            return records, False
+        return records, True
+
+    def described(self, path: str, records: Sequence[Landed]) -> LandedFile:
+        """What `land` returned when it wrote the file that these records were read from."""
+        first = records[0]
+        offsets = tuple(record.offset for record in records)
+        size = int(self._files.size(f"{self._root}/{path}"))
+        return LandedFile(
+            first.connection, first.stream, path, first.sequence, first.observed_at, size, offsets
+        )
+
     def read_one(self, path: str, offset: int) -> Landed:
         """The record at a place. Raises LandingDamaged, or FileNotFoundError if the file is gone."""
         name = f"{self._root}/{path}"
@@ -192,24 +212,30 @@ class Landing:
             offset,
         )
 
-    def paths(self, connection: str | None = None, stream: str | None = None) -> list[str]:
-        """Complete files, in the order in which they were received over all streams."""
-        found = self._files.find(self._root) if self._files.exists(self._root) else []
-        wanted = quote(connection, safe="") if connection else None
-        paths = [name[len(self._root) + 1 :] for name in found if name.endswith(SUFFIX)]
-        return sorted(
-            (
-                path
-                for path in paths
-                if (wanted is None or path.split("/")[0] == wanted)
-                and (stream is None or path.split("/")[1] == stream)
-            ),
-            key=lambda path: path.rsplit("/", 1)[1],
-        )
+    def paths(
+        self, connection: str | None = None, stream: str | None = None, since: date | None = None
+    ) -> list[str]:
+        """Complete files, in the order in which they were received over all streams.
 
-    def size(self, path: str) -> int:
-        """Bytes of a file."""
-        return int(self._files.size(f"{self._root}/{path}"))
+        Args:
+            connection: Only this connection's.
+            stream: Only this stream's.
+            since: Only those landed on this UTC day or later; earlier days are not even listed.
+        """
+        folders = [self._root]
+        for wanted in (quote(connection, safe="") if connection else None, stream):
+            folders = [name for name in self._below(folders) if wanted in (None, _last(name))]
+        days = [name for name in self._below(folders) if since is None or _last(name) >= since.isoformat()]
+        found = [name for name in self._below(days) if name.endswith(SUFFIX)]
+        return [name[len(self._root) + 1 :] for name in sorted(found, key=_last)]
+
+    def _below(self, folders: Iterable[str]) -> list[str]:
+        """What lies directly in folders; a folder that is not there holds nothing."""
+        found: list[str] = []
+        for folder in folders:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                found.extend(self._files.ls(folder, detail=False))
+        return found
 
     def remove_partial(self) -> int:
         """Delete what writers left that were killed before the rename. Call it while nobody writes."""
@@ -241,9 +267,8 @@ class Landing:
             os.fsync(file.fileno())
         partial.rename(target)
         _sync_folder(target.parent)
-        if new_folder:
-            _sync_folder(target.parent.parent)
-            _sync_folder(target.parent.parent.parent)
+        for folder in target.parents[1:4] if new_folder else ():
+            _sync_folder(folder)
 
     def _compressor(self) -> zstandard.ZstdCompressor:
         with contextlib.suppress(AttributeError):
@@ -262,8 +287,12 @@ class Landing:
 
 def connection_and_stream(path: str) -> tuple[str, str]:
     """What a landing file's name says it holds."""
-    connection, stream, _name = path.split("/")
+    connection, stream, _day, _name = path.split("/")
     return unquote(connection), stream
+
+
+def _last(path: str) -> str:
+    return path.rstrip("/").rsplit("/", 1)[1]
 
 
 def _sync_folder(folder: Path) -> None:

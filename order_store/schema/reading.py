@@ -29,6 +29,7 @@ landing_files = Table(
     moment("observed_at", nullable=False),
     moment("recorded_at", nullable=False),
     UniqueConstraint("path"),
+    Index("ix_landing_files_connection_id", "connection_id", "stream", "first_sequence"),
 )
 
 read_state = Table(

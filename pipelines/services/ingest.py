@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -14,7 +14,7 @@ from normalization.records import CanonicalOrder
 from normalization.registry import ChannelMapping, Context
 from order_store.connections import connection_id
 from order_store.engine import Store, refused_values
-from order_store.files import record_file, unrecorded
+from order_store.files import last_recorded_day, record_file, unrecorded
 from order_store.landing import Landed, LandedFile, Landing
 from order_store.orders import Applied, Outcome, apply_orders
 from order_store.quarantine import Failure, open_records, quarantine_records, resolve_records
@@ -128,23 +128,21 @@ def apply_normalized(
 def adopt_unrecorded(store: Store, landing: Landing, channel: Channel, *, now: datetime) -> PageCounts:
     """Apply the files that were landed by a process that was killed before its transaction.
 
-    Call it under the lease of the connection's reading, else another process's newest file looks like one.
+    It looks through the days since the connection's last recorded file, less one. What another process is
+    about to record looks like such a file; applying it twice does no harm.
     """
     with store.read() as tx:
-        paths = unrecorded(tx, landing.paths(channel.connection, ORDERS))
+        last = last_recorded_day(tx, connection_id(tx, channel.connection), ORDERS)
+        since = last - timedelta(days=1) if last else None
+        paths = unrecorded(tx, landing.paths(channel.connection, ORDERS, since))
     counts = PageCounts()
     for path in paths:
-        records = list(landing.read(path))
-        file = LandedFile(
-            channel.connection,
-            ORDERS,
-            path,
-            records[0].sequence,
-            records[0].observed_at,
-            landing.size(path),
-            tuple(record.offset for record in records),
-        )
-        counts += _store(store, channel, file, normalize(channel, records), now, None)
+        records, whole = landing.salvage(path)
+        if not whole:
+            log.warning("%s: %s is damaged after %d records", channel.connection, path, len(records))
+        if records:
+            file = landing.described(path, records)
+            counts += _store(store, channel, file, normalize(channel, records), now, None)
     return counts
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 from normalization import registry
 from order_store.engine import Store, refused_values
 from order_store.files import record_file
-from order_store.landing import Landed, LandedFile, Landing, LandingDamaged, connection_and_stream
+from order_store.landing import Landed, LandedFile, Landing, connection_and_stream
 from order_store.schema.orders import orders
 from order_store.schema.reading import connections
 from pipelines.services.counts import PageCounts
@@ -140,28 +140,13 @@ def _batches(landing: Landing, paths: Sequence[str], sources: Mapping[str, Sourc
         if (connection, stream) != (batch.connection, batch.stream) or len(batch.records) >= BATCH:
             yield batch
             batch = _Batch(connection, stream)
-        start = len(batch.records)
-        try:
-            batch.records.extend(landing.read(path))
-        except LandingDamaged:
+        records, whole = landing.salvage(path)
+        if not whole:
             batch.damaged.append(path)
-        if read := batch.records[start:]:
-            batch.files.append(_file(landing, path, read))
+        if records:
+            batch.files.append(landing.described(path, records))
+            batch.records.extend(records)
     yield batch
-
-
-def _file(landing: Landing, path: str, records: Sequence[Landed]) -> LandedFile:
-    first = records[0]
-    offsets = tuple(record.offset for record in records)
-    return LandedFile(
-        first.connection,
-        first.stream,
-        path,
-        first.sequence,
-        first.observed_at,
-        landing.size(path),
-        offsets,
-    )
 
 
 def _apply(store: Store, source: Source, batch: _Batch, now: datetime) -> PageCounts:

@@ -138,6 +138,16 @@ def test_s44_killed_while_ingesting(
 
 
 @pytest.mark.usefixtures("shop")
+def test_a_file_that_is_cut_off_gives_what_it_holds(store: Store, landing: Landing, tmp_path: Path) -> None:
+    records = [(record.external_id, record.payload) for record in page(Wire(1), Wire(2)).records]
+    file = landing.land("shop", "orders", later(0), records)
+    path = tmp_path / "landing" / file.path
+    path.write_bytes(path.read_bytes()[:-12])
+    assert adopt_unrecorded(store, landing, SHOP, now=NOW).created == 1
+    assert adopt_unrecorded(store, landing, SHOP, now=NOW) == PageCounts()
+
+
+@pytest.mark.usefixtures("shop")
 def test_s16_reading_the_same_again_makes_no_change(store: Store, landing: Landing) -> None:
     ingest_page(store, landing, SHOP, page(Wire(1)), now=NOW)
     for minute in range(1, 4):

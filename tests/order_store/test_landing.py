@@ -1,9 +1,10 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from order_store.landing import Landing, LandingDamaged, connection_and_stream
+from order_store.schema.base import from_micros
 
 AT = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
 RECORDS = [(str(number), b'{"id": %d, "name": "%s"}' % (number, b"x" * number)) for number in range(50)]
@@ -21,7 +22,7 @@ def test_records_come_back_in_sequence_with_their_envelope(landing: Landing) -> 
     assert {(one.connection, one.stream, one.observed_at) for one in found} == {("shop/eu", "orders", AT)}
     assert [one.sequence for one in found] == list(range(file.first_sequence, file.first_sequence + 50))
     assert [one.offset for one in found] == list(file.offsets)
-    assert landing.size(file.path) == file.size
+    assert landing.described(file.path, found) == file
     assert connection_and_stream(file.path) == ("shop/eu", "orders")
 
 
@@ -44,6 +45,17 @@ def test_files_stand_in_the_order_in_which_they_were_landed(landing: Landing) ->
     assert sequences == sorted(set(sequences))
 
 
+def test_only_the_days_asked_for_are_listed(landing: Landing, tmp_path: Path) -> None:
+    path = landing.land("shop", "orders", AT, RECORDS[:1]).path
+    today = from_micros(next(landing.read(path)).sequence).date()
+    old = tmp_path / "landing" / "shop" / "orders" / "2020-02-29"
+    old.mkdir()
+    (old / "01582934400000000-x.land").write_bytes(b"")
+    assert landing.paths("shop", "orders", today) == [path]
+    assert landing.paths("shop", "orders", today + timedelta(days=1)) == []
+    assert len(landing.paths("shop", "orders")) == 2
+
+
 def test_two_writers_never_share_a_file(tmp_path: Path) -> None:
     writers = [Landing(tmp_path) for _ in range(2)]
     paths = [writer.land("shop", "orders", AT, RECORDS[:1]).path for writer in writers * 20]
@@ -59,9 +71,11 @@ def test_a_file_that_is_cut_off_is_recognised(landing: Landing, tmp_path: Path, 
     file = landing.land("shop", "orders", AT, RECORDS)
     path = tmp_path / "landing" / file.path
     path.write_bytes(path.read_bytes()[:-missing])
-    found = []
     with pytest.raises(LandingDamaged):
-        found.extend(landing.read(file.path))
+        list(landing.read(file.path))
+    records, whole = landing.salvage(file.path)
+    assert not whole
+    assert [one.payload for one in records] == [payload for _id, payload in RECORDS[: len(records)]]
 
 
 def test_a_flipped_bit_is_recognised(landing: Landing, tmp_path: Path) -> None:
@@ -75,11 +89,11 @@ def test_a_flipped_bit_is_recognised(landing: Landing, tmp_path: Path) -> None:
 
 
 def test_a_foreign_file_is_no_landing_file(landing: Landing, tmp_path: Path) -> None:
-    folder = tmp_path / "landing" / "shop" / "orders"
+    folder = tmp_path / "landing" / "shop" / "orders" / "2026-11-01"
     folder.mkdir(parents=True)
     (folder / "1-x.land").write_bytes(b"hello")
     with pytest.raises(LandingDamaged):
-        list(landing.read("shop/orders/1-x.land"))
+        list(landing.read("shop/orders/2026-11-01/1-x.land"))
 
 
 def test_what_a_killed_writer_left_is_no_file_and_can_be_removed(landing: Landing, tmp_path: Path) -> None:
