@@ -139,6 +139,8 @@ class Connector(Protocol):
 
     settings: ClassVar[Mapping[str, str]]
     """Names of the settings that hub.yaml must give, each with a sentence for its error message."""
+    optional_settings: ClassVar[Mapping[str, str]]
+    """Names of the settings that hub.yaml may give, each with a sentence."""
     secrets: ClassVar[Mapping[str, str]]
     """Names of the secrets that it needs, each with a sentence."""
     connection: str

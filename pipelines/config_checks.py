@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from types import MappingProxyType
 
 import holidays
 from babel import Locale
@@ -23,7 +24,10 @@ def connector_problems(connections: Sequence[Connection]) -> list[str]:
             problems.append(f"{place}.connector: there is no connector {connection.connector!r}. {remedy}")
             continue
         wanted = connector_class(connection.connector)
-        problems += _names(f"{place}.settings", connection.settings, wanted.settings, connection.connector)
+        optional = wanted.optional_settings
+        problems += _names(
+            f"{place}.settings", connection.settings, wanted.settings, connection.connector, optional
+        )
         problems += _names(f"{place}.secrets", connection.secrets, wanted.secrets, connection.connector)
         if connection.kind == "channel" and connection.fulfil_from is None:
             problems.append(
@@ -32,8 +36,15 @@ def connector_problems(connections: Sequence[Connection]) -> list[str]:
     return problems
 
 
-def _names(place: str, given: Iterable[str], wanted: Mapping[str, str], connector: str) -> list[str]:
+def _names(
+    place: str,
+    given: Iterable[str],
+    wanted: Mapping[str, str],
+    connector: str,
+    optional: Mapping[str, str] = MappingProxyType({}),
+) -> list[str]:
     given = set(given)
+    known = [*wanted, *optional]
     lacking = [
         f"{place}.{name}: is missing. Add it: {wanted[name].rstrip('.')}."
         for name in wanted
@@ -41,8 +52,8 @@ def _names(place: str, given: Iterable[str], wanted: Mapping[str, str], connecto
     ]
     unknown = [
         f"{place}.{name}: {connector} has no such key. "
-        + (f"Remove it; there are: {', '.join(wanted)}." if wanted else "Remove it; there are none.")
-        for name in sorted(given - set(wanted))
+        + (f"Remove it; there are: {', '.join(known)}." if known else "Remove it; there are none.")
+        for name in sorted(given - set(known))
     ]
     return lacking + unknown
 

@@ -34,6 +34,7 @@ class EasyPost:
     """
 
     settings: ClassVar[Mapping[str, str]] = {"base_url": "EasyPost's address: https://api.easypost.com"}
+    optional_settings: ClassVar[Mapping[str, str]] = {}
     secrets: ClassVar[Mapping[str, str]] = {
         "api_key": "an API key of the account (EZAK... in production, EZTK... for tests)"
     }

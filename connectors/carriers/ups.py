@@ -32,6 +32,7 @@ class Ups:
     settings: ClassVar[Mapping[str, str]] = {
         "base_url": "UPS's address: https://onlinetools.ups.com, or https://wwwcie.ups.com for tests"
     }
+    optional_settings: ClassVar[Mapping[str, str]] = {}
     secrets: ClassVar[Mapping[str, str]] = {
         "client_id": "the application's client id (developer.ups.com, Apps)",
         "client_secret": "the application's client secret",

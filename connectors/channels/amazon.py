@@ -96,6 +96,7 @@ class Amazon:
         "token_url": "Login with Amazon's token endpoint, https://api.amazon.com/auth/o2/token.",
         "marketplace_ids": "Comma-separated ids of the marketplaces to read, for example A1PA6795UKMFR9.",
     }
+    optional_settings: ClassVar[Mapping[str, str]] = {}
     secrets: ClassVar[Mapping[str, str]] = {
         "client_id": "LWA client identifier of the application.",
         "client_secret": "LWA client secret of the application.",
@@ -104,7 +105,7 @@ class Amazon:
     streams: ClassVar[Mapping[str, Stream]] = {
         "orders": Stream("orders", ReadMode.CHANGES, "orders", lookback=timedelta(minutes=30)),
         "orders_created": Stream("orders_created", ReadMode.CREATED, "orders"),
-        "orders_open": Stream("orders_open", ReadMode.SNAPSHOT, "orders"),
+        "orders_open": Stream("orders_open", ReadMode.SNAPSHOT, "orders", every=timedelta(hours=1)),
     }
     operations: ClassVar[Mapping[str, Operation]] = {
         "confirm_shipment": Operation("confirm_shipment", Safety.KEYED),

@@ -109,7 +109,7 @@ class Shopify:
     streams: ClassVar[Mapping[str, Stream]] = {
         "orders": Stream("orders", ReadMode.CHANGES, "orders", lookback=timedelta(minutes=10)),
         "orders_created": Stream("orders_created", ReadMode.CREATED, "orders"),
-        "orders_open": Stream("orders_open", ReadMode.SNAPSHOT, "orders"),
+        "orders_open": Stream("orders_open", ReadMode.SNAPSHOT, "orders", every=timedelta(hours=1)),
     }
     operations: ClassVar[Mapping[str, Operation]] = {
         "confirm_shipment": Operation("confirm_shipment", Safety.LOOK_UP, settle=timedelta(seconds=10)),

@@ -71,6 +71,9 @@ class Vendure:
     settings: ClassVar[Mapping[str, str]] = {
         "base_url": "the Admin API's address, for example https://shop.example.com/admin-api"
     }
+    optional_settings: ClassVar[Mapping[str, str]] = {
+        "payment_modes": "modes of the shop's own payment methods: code=mode, code=mode"
+    }
     secrets: ClassVar[Mapping[str, str]] = {
         "username": "an administrator's login that may read and update orders",
         "password": "that administrator's password",

@@ -52,6 +52,7 @@ class ShipBob:
         "base_url": "ShipBob's address: https://api.shipbob.com, or https://sandbox-api.shipbob.com",
         "channel_id": "the channel that orders are created in (GET /channel lists them)",
     }
+    optional_settings: ClassVar[Mapping[str, str]] = {}
     secrets: ClassVar[Mapping[str, str]] = {
         "token": "a personal access token with inventory_read, orders_read and orders_write"
     }

@@ -66,6 +66,7 @@ class Tryton:
         "database": "the database's name, the first part of its REST paths",
         "company": "the id of the company that the warehouses belong to, for example 1",
     }
+    optional_settings: ClassVar[Mapping[str, str]] = {}
     secrets: ClassVar[Mapping[str, str]] = {
         "key": "a validated user application key for the application rest"
     }

@@ -8,7 +8,7 @@ from pipelines.assets.reporting import OWNERS, RETRY, metadata_of, stopping
 from pipelines.config_models import Connection
 from pipelines.resources import HubResource
 from pipelines.services.orders import backfill_orders, sync_orders
-from pipelines.services.reading import PageCounts
+from pipelines.services.counts import PageCounts
 
 BACKFILL = dg.DailyPartitionsDefinition(start_date="2024-01-01", timezone="UTC", end_offset=1)
 

@@ -1,28 +1,31 @@
 """Reads a channel's orders: what changed, what is open, one day's creations, or one order."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import Connection as Transaction
+from sqlalchemy import select
 
 from connectors.contract import Page, Window
 from connectors.errors import RecordMissing
 from normalization import registry
 from normalization.verification import verify
 from order_store.catalogue import catalogue_view
-from order_store.orders import load_orders
-from order_store.verdicts import held_orders
+from order_store.connections import connection_id
+from order_store.schema.base import to_micros
+from order_store.schema.orders import holds, orders
 from pipelines.hub import Hub
+from pipelines.services.counts import PageCounts
 from pipelines.services.ingest import Channel, adopt_unrecorded, ingest_page
-from pipelines.services.reading import InTransaction, PageCounts, ReadResult, read_stream
+from pipelines.services.reading import InTransaction, ReadResult, read_stream
 
 CHANGES = "orders"
 OPEN = "orders_open"
 CREATED = "orders_created"
 REFETCH = ("address_missing",)
 """Holds whose cause may be an answer that left something out: the order is asked for again."""
-REFETCH_AT_ONCE = 20
+AGAIN_AT_ONCE = 50
 
 
 def sync_orders(hub: Hub, connection: str) -> list[ReadResult]:
@@ -39,9 +42,13 @@ def sync_orders(hub: Hub, connection: str) -> list[ReadResult]:
     adopted = adopt_unrecorded(hub.store, hub.landing, channel, now=hub.clock.now())
     results = [read_stream(hub, connection, CHANGES, store)]
     results[0] = replace(results[0], counts=results[0].counts + adopted)
+    again = _held_for_lack(hub, connection)
     if OPEN in hub.connector(connection).streams:
+        before = hub.clock.now()
         results.append(read_stream(hub, connection, OPEN, store))
-    results.append(_fetch_again(hub, channel))
+        if not results[-1].skipped:
+            again |= _no_longer_listed(hub, connection, before)
+    results.append(_fetch_again(hub, channel, sorted(again)))
     return results
 
 
@@ -79,12 +86,10 @@ def channel_of(hub: Hub, connection: str) -> Channel:
     )
 
 
-def _fetch_again(hub: Hub, channel: Channel) -> ReadResult:
-    """Ask again for a few of the orders that are held for something the channel may have left out."""
-    result = ReadResult(channel.connection, "orders_held")
-    with hub.store.read() as tx:
-        wanted = _held_here(tx, channel.connection)
-    for external_id in wanted:
+def _fetch_again(hub: Hub, channel: Channel, external_ids: Sequence[str]) -> ReadResult:
+    """Ask for single orders; one that the channel no longer knows is left as it is."""
+    result = ReadResult(channel.connection, "single_orders")
+    for external_id in external_ids[:AGAIN_AT_ONCE]:
         try:
             page = hub.connector(channel.connection).read_one(CHANGES, external_id)
         except RecordMissing:
@@ -94,7 +99,35 @@ def _fetch_again(hub: Hub, channel: Channel) -> ReadResult:
     return result
 
 
-def _held_here(tx: Transaction, connection: str) -> list[str]:
-    held = load_orders(tx, held_orders(tx, REFETCH))
-    mine = [one.order.external_id for one in held.values() if one.order.connection == connection]
-    return mine[:REFETCH_AT_ONCE]
+def _held_for_lack(hub: Hub, connection: str) -> set[str]:
+    """Orders that are held for something that the channel may have left out of its answer."""
+    with hub.store.read() as tx:
+        rows = tx.execute(
+            select(orders.c.external_id)
+            .distinct()
+            .join(holds, holds.c.order_id == orders.c.id)
+            .where(
+                orders.c.connection_id == connection_id(tx, connection),
+                holds.c.released_at.is_(None),
+                holds.c.code.in_(REFETCH),
+            )
+        )
+        return {row.external_id for row in rows}
+
+
+def _no_longer_listed(hub: Hub, connection: str, before: datetime) -> set[str]:
+    """Orders that are open here and were not among those that the channel just listed as open.
+
+    Where a channel's update time does not move with every change (Vendure's), this is how the hub
+    learns that somebody else has finished or cancelled an order.
+    """
+    with hub.store.read() as tx:
+        rows = tx.execute(
+            select(orders.c.external_id).where(
+                orders.c.connection_id == connection_id(tx, connection),
+                orders.c.status.not_in(("shipped", "delivered", "cancelled")),
+                orders.c.is_history == 0,
+                orders.c.version_observed_at < to_micros(before),
+            )
+        )
+        return {row.external_id for row in rows}

@@ -115,8 +115,8 @@ def _open_orders(tx: Connection, wanted: set[int] | None) -> Iterator[_Open]:
         )
         .order_by(line.order_id)
     )
-    found: list[int] = list(tx.scalars(query))
-    ids = [key for key in found if wanted is None or key in wanted]
+    keys: list[int] = list(tx.scalars(query))
+    ids = [key for key in keys if wanted is None or key in wanted]
     lines, components = _by_order(tx, order_lines, ids), _by_order(tx, line_components, ids)
     for row in _rows(tx, ids):
         if found := _open_order(row, lines[row.id], components[row.id]):

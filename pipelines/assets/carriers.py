@@ -1,0 +1,34 @@
+"""What carriers say of parcels."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from pipelines.assets.channels import asset_name
+from pipelines.assets.reporting import OWNERS, RETRY, metadata_of, stopping
+from pipelines.config_models import Connection
+from pipelines.resources import HubResource
+from pipelines.services.track import track_parcels
+
+
+def carrier_assets(connection: Connection) -> list[dg.AssetsDefinition]:
+    """The assets of one carrier connection."""
+    name = asset_name(connection.name)
+
+    @dg.asset(
+        key=[name, "tracking"],
+        group_name="carriers",
+        kinds={connection.connector},
+        owners=OWNERS,
+        pool=f"{name}_api",
+        retry_policy=RETRY,
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=12)),
+        deps=[dg.AssetKey("picklists")],
+        description=f"Every scan that {connection.name} has of parcels that are under way.",
+    )
+    def tracking(context: dg.AssetExecutionContext, hub: HubResource) -> dg.MaterializeResult[None]:
+        with hub.open() as opened, stopping(context):
+            result = track_parcels(opened, connection.name)
+        return dg.MaterializeResult(metadata=metadata_of(result))
+
+    return [tracking]

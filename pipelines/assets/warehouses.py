@@ -1,0 +1,50 @@
+"""A WMS's stock and shipments."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from pipelines.assets.channels import asset_name
+from pipelines.assets.reporting import OWNERS, RETRY, metadata_of, stopping
+from pipelines.config_models import Connection
+from pipelines.resources import HubResource
+from pipelines.services.warehouse import sync_shipments, sync_stock
+
+FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=2), warn_window=timedelta(minutes=30))
+
+
+def wms_assets(connection: Connection) -> list[dg.AssetsDefinition]:
+    """The assets of one WMS connection."""
+    name = asset_name(connection.name)
+
+    @dg.asset(
+        key=[name, "stock"],
+        group_name="warehouses",
+        kinds={connection.connector},
+        owners=OWNERS,
+        pool=f"{name}_api",
+        retry_policy=RETRY,
+        freshness_policy=FRESH,
+        description=f"Stock of every site that {connection.name} runs, by bin and lot where it has them.",
+    )
+    def stock(context: dg.AssetExecutionContext, hub: HubResource) -> dg.MaterializeResult[None]:
+        with hub.open() as opened, stopping(context):
+            result = sync_stock(opened, connection.name)
+        return dg.MaterializeResult(metadata=metadata_of(result))
+
+    @dg.asset(
+        key=[name, "shipments"],
+        group_name="warehouses",
+        kinds={connection.connector},
+        owners=OWNERS,
+        pool=f"{name}_api",
+        retry_policy=RETRY,
+        freshness_policy=FRESH,
+        description=f"How far {connection.name} is with the hub's picklists: picked, packed, shipped.",
+    )
+    def shipments(context: dg.AssetExecutionContext, hub: HubResource) -> dg.MaterializeResult[None]:
+        with hub.open() as opened, stopping(context):
+            result = sync_shipments(opened, connection.name)
+        return dg.MaterializeResult(metadata=metadata_of(result))
+
+    return [stock, shipments]

@@ -1,0 +1,105 @@
+"""Some days of a merchant's life, played against the sandbox, and the hub compared with the truth."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pipelines.figures import hub_figures
+from pipelines.hub import Hub, open_hub
+from pipelines.sandbox_secrets import hub_environ
+from pipelines.services.cycle import run_cycle
+from pipelines.services.kpis import Published, build_kpis
+from sandbox.comparison import Divergence, compare
+from sandbox.ledger import Figures, summary
+from sandbox.process import SandboxProcess
+
+TRADING = timedelta(days=3)
+"""So long do buyers order."""
+STEP = timedelta(hours=4)
+DRAIN = timedelta(days=12)
+"""So long may the last parcels take; the play ends as soon as nothing moves any more."""
+ORDERS_PER_DAY = 40
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """How the play ended.
+
+    Attributes:
+        truth: What the sandbox's ledger says, summed by connection.
+        hub: What the hub says of the same.
+        divergences: Every figure in which the two differ, order line by order line.
+        failures: Steps that went wrong, by the hour of the play.
+    """
+
+    truth: dict[str, dict[str, int]]
+    hub: dict[str, dict[str, int]]
+    divergences: list[Divergence]
+    failures: list[str]
+    rounds: int
+    kpi: Published
+
+    def as_json(self) -> dict[str, Any]:
+        """What .orderhub/demo.json holds."""
+        return {
+            "agrees": not self.divergences,
+            "truth": self.truth,
+            "hub": self.hub,
+            "divergences": [str(one) for one in self.divergences],
+            "failures": self.failures,
+            "rounds": self.rounds,
+            "kpi_file": str(self.kpi.file),
+        }
+
+
+Tell = Callable[[str], None]
+
+
+@contextmanager
+def stage(home: Path, seed: int) -> Iterator[tuple[SandboxProcess, Hub]]:
+    """A sandbox in a process of its own and a new hub over it; everything lies in `home`."""
+    arguments = ("--orders-per-day", str(ORDERS_PER_DAY), "--catalogue", str(home / "catalogue"))
+    with SandboxProcess(seed, *arguments) as world:
+        environ = hub_environ(world.url, home)
+        with open_hub(environ["ORDERHUB_CONFIG"], environ) as hub:
+            yield world, hub
+
+
+def play(world: SandboxProcess, hub: Hub, tell: Tell = lambda _: None) -> DemoResult:
+    """Let the world go on step by step, with a round of the hub after each, until nothing moves any more."""
+    failures: list[str] = []
+    begin = world.now()
+    rounds, quiet = 0, 0
+    while world.now() - begin < TRADING + DRAIN and quiet < 3:
+        if world.now() - begin >= TRADING:
+            world.post("advance", {"orders_per_day": 0, "minutes": STEP / timedelta(minutes=1)})
+        else:
+            world.advance(STEP)
+        tell(f"{world.now():%a %d %b, %H:%M} UTC")
+        result = run_cycle(hub)
+        rounds += 1
+        failures += [f"{world.now():%d %b %H:%M} {step}: {why}" for step, why in result.failures.items()]
+        quiet = quiet + 1 if world.now() - begin > TRADING and _is_still(world, hub) else 0
+    tell("building the KPI tables")
+    published = build_kpis(hub, "demo")
+    truth: Figures = world.get("ledger")
+    with hub.store.read() as tx:
+        ours = hub_figures(tx)
+    return DemoResult(summary(truth), summary(ours), compare(truth, ours), failures, rounds, published)
+
+
+def write(result: DemoResult, file: Path) -> None:
+    """Write the comparison where a person or a machine finds it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(result.as_json(), indent=2) + "\n")
+
+
+def _is_still(world: SandboxProcess, hub: Hub) -> bool:
+    """Whether truth and hub agree by now: what is left waits for goods or for a buyer, not for time."""
+    with hub.store.read() as tx:
+        ours = hub_figures(tx)
+    return not compare(world.get("ledger"), ours, must_occur=())
