@@ -1,8 +1,11 @@
-"""The named views through which analytics reads the store, from the files in order_store/views/."""
+"""The named views through which analytics reads the store, from the files in order_store/views/.
+
+Every upgrade to the newest revision makes them anew; who changes a view alone adds an empty revision.
+"""
 
 from importlib.resources import files
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 
 def view_definitions() -> dict[str, str]:
@@ -16,12 +19,16 @@ def view_definitions() -> dict[str, str]:
     }
 
 
+def drop_views(tx: Connection) -> None:
+    """Take all views away, so that a migration may change the tables below them."""
+    for name in inspect(tx).get_view_names():
+        if name in view_definitions():
+            tx.exec_driver_sql(f"DROP VIEW {name}")
+
+
 def create_views(tx: Connection) -> None:
-    """Make every view anew, as the files say. Migrations call it last."""
-    definitions = view_definitions()
-    for name in reversed(definitions):
-        tx.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
-    for name, select in definitions.items():
+    """Make every view, as the files say."""
+    for name, select in view_definitions().items():
         body = select.strip().rstrip(";")
         if tx.dialect.name == "postgresql":
             body = body.replace("%", "%%")  # the driver reads a lone % as a parameter

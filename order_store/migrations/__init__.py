@@ -8,8 +8,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from order_store.engine import Store, open_store
+from order_store.views import create_views, drop_views
 
 _FOLDER = Path(__file__).parent
+_LOCK = 6078523214
+"""PostgreSQL's advisory lock under which two processes that start at once upgrade in turns."""
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -34,8 +37,13 @@ def upgrade_store(store: Store, revision: str = "head") -> None:
     if revision == "head" and present == ScriptDirectory.from_config(config).get_current_head():
         return
     with store.begin() as tx:
+        if not store.is_sqlite:
+            tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        drop_views(tx)
         config.attributes["connection"] = tx
         command.upgrade(config, revision)
+        if revision == "head":
+            create_views(tx)
 
 
 def _config() -> Config:

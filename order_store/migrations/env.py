@@ -7,10 +7,8 @@ from order_store.schema import metadata
 
 
 def run() -> None:
-    """Run the migrations; two processes that start at once take turns."""
+    """Run the migrations."""
     tx: Connection = context.config.attributes["connection"]
-    if tx.dialect.name == "postgresql":
-        tx.exec_driver_sql("SELECT pg_advisory_xact_lock(6078523214)")
     context.configure(connection=tx, target_metadata=metadata, render_as_batch=tx.dialect.name == "sqlite")
     with context.begin_transaction():
         context.run_migrations()
