@@ -230,7 +230,13 @@ def settle(
 
 
 def postpone(
-    tx: Connection, row: OutboxRow, until: datetime, reason: str | None, *, in_doubt: bool, sent: bool = True
+    tx: Connection,
+    row: OutboxRow,
+    until: datetime,
+    reason: str | None,
+    *,
+    in_doubt: bool,
+    sent_at: datetime | None,
 ) -> bool:
     """Give a claimed message back, to be taken up again at `until`.
 
@@ -240,7 +246,7 @@ def postpone(
         until: When it is due again.
         reason: Why it waits.
         in_doubt: Whether it may have had its effect.
-        sent: Whether it was tried at all.
+        sent_at: When it was tried; None if it was not, so that it still may be taken back.
 
     Returns:
         False if the claim is another's by now.
@@ -249,10 +255,9 @@ def postpone(
         "state": State.IN_DOUBT if in_doubt else State.PENDING,
         "not_before": until,
         "reason": reason,
-        "attempts": outbox.c.attempts + int(sent),
+        "attempts": outbox.c.attempts + (0 if sent_at is None else 1),
+        "sent_at": func.coalesce(outbox.c.sent_at, sent_at) if sent_at else outbox.c.sent_at,
     }
-    if sent:
-        values["sent_at"] = func.coalesce(outbox.c.sent_at, row.lease_until)
     return _record(tx, row, values)
 
 

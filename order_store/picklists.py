@@ -140,7 +140,7 @@ def reference_for(channel: str, external_id: str, warehouse: str, sequence: int)
 
 def ship_to_digest(address: Address | None) -> str:
     """Names an address without telling it: two addresses have the same digest only if they are the same."""
-    return hashlib.sha256(msgspec.json.encode(address)).hexdigest()[:32]
+    return hashlib.sha256(msgspec.json.encode(address)).hexdigest()[:16]
 
 
 def load_picklist(tx: Connection, picklist_id: int) -> StoredPicklist:
@@ -264,12 +264,15 @@ def ask_to_intercept(tx: Connection, picklist_id: int, why: str | None) -> None:
     tx.execute(update(picklists).where(picklists.c.id == picklist_id).values(intercept=1, why=why))
 
 
-def pin(tx: Connection, picklist_id: int, revision: int, digest: str | None = None) -> None:
-    """A picklist stands for a newer revision of its order, and for another address if one is given."""
-    values: dict[str, Any] = {"order_revision": revision}
+def pin(tx: Connection, picklist_id: int, revision: int) -> None:
+    """A picklist stands for a newer revision of its order."""
+    tx.execute(update(picklists).where(picklists.c.id == picklist_id).values(order_revision=revision))
+
+
+def set_ship_to(tx: Connection, picklist_id: int, digest: str | None) -> None:
+    """Note which address a picklist goes to; None changes nothing."""
     if digest is not None:
-        values["ship_to_digest"] = digest
-    tx.execute(update(picklists).where(picklists.c.id == picklist_id).values(**values))
+        tx.execute(update(picklists).where(picklists.c.id == picklist_id).values(ship_to_digest=digest))
 
 
 def _stored(

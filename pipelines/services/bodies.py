@@ -1,0 +1,97 @@
+"""The bodies of messages, made at sending from what the store knows then."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection as Transaction
+
+from connectors.contract import Json
+from normalization import registry
+from normalization.errors import NormalizationError, Reason
+from normalization.records import Address, CanonicalOrder, OrderLine, Picklist, PicklistLine
+from order_store.orders import load_order
+from order_store.outbox import OutboxRow
+from order_store.picklists import StoredPicklist, load_picklist, ship_to_digest
+from pipelines.services.confirm import confirmation_of
+
+PUSH, AMEND, CANCEL, CONFIRM = "push_picklist", "amend_picklist", "cancel_picklist", "confirm_shipment"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What is sent.
+
+    Attributes:
+        digest: Of the address in it, if one is in it.
+    """
+
+    body: Json
+    digest: str | None = None
+
+
+def body_of(tx: Transaction, connector: str, row: OutboxRow) -> Body:
+    """The body of a message.
+
+    Args:
+        tx: A read transaction.
+        connector: The name of the vendor's connector.
+        row: The message.
+
+    Raises:
+        NormalizationError: If the vendor's form wants what the store does not have.
+    """
+    if row.operation == CONFIRM:
+        confirmation = confirmation_of(tx, row.subject_id, row.reference)
+        return Body(registry.channel(connector).confirm_shipment(confirmation))
+    mapping = registry.wms(connector)
+    stored = load_picklist(tx, row.subject_id)
+    if row.operation == CANCEL:
+        return Body(mapping.cancel_picklist(stored.reference, stored.wms_id or ""))
+    picklist = _picklist(stored, load_order(tx, stored.order_id).order)
+    digest = ship_to_digest(picklist.ship_to)
+    if row.operation == AMEND:
+        return Body(mapping.amend_picklist(picklist, stored.wms_id or ""), digest)
+    return Body(mapping.push_picklist(picklist), digest)
+
+
+def _picklist(stored: StoredPicklist, order: CanonicalOrder) -> Picklist:
+    return Picklist(
+        reference=stored.reference,
+        warehouse=stored.warehouse,
+        site=stored.site,
+        order_number=order.number,
+        placed_at=order.placed_at,
+        lines=_lines(stored, {line.line_id: line for line in order.lines or ()}),
+        ship_to=_ship_to(order),
+        email=order.buyer.email if order.buyer else None,
+        service=order.requested_service,
+        ship_by=stored.dispatch_due_at,
+    )
+
+
+def _lines(stored: StoredPicklist, sold: dict[str, OrderLine]) -> tuple[PicklistLine, ...]:
+    """A line for each SKU. Only a SKU that is the whole of its line has the line's price."""
+    asked = {line.line_no: line for line in stored.lines}
+    skus: dict[int, int] = {}
+    for one in stored.allocations:
+        skus[one.line_no] = skus.get(one.line_no, 0) + 1
+    found = []
+    for one in stored.allocations:
+        line = asked[one.line_no]
+        own = sold[line.line_id]
+        whole = skus[one.line_no] == 1 and one.units == line.units
+        found.append(
+            PicklistLine(
+                line_id=line.line_id,
+                sku=one.sku,
+                quantity=one.units,
+                title=own.title,
+                unit_price=own.unit_price if whole else None,
+            )
+        )
+    return tuple(found)
+
+
+def _ship_to(order: CanonicalOrder) -> Address:
+    if not order.ship_to:
+        raise NormalizationError(Reason.MISSING_FIELD, "the order has no ship-to address")
+    return order.ship_to
