@@ -1,5 +1,7 @@
 """The hub of one process: configuration, store, landing, clock and connectors, opened together."""
 
+import hashlib
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +21,8 @@ from order_store.migrations import upgrade
 from pipelines.config import ConfigError, HubConfig, load_config
 from pipelines.problems import ProblemError
 from pipelines.sandbox_clock import SandboxClock
+
+log = logging.getLogger(__name__)
 
 DEFAULT_CONFIG = "hub.yaml"
 
@@ -71,9 +75,26 @@ def assemble(config: HubConfig, state: Path, clock: Clock) -> Hub:
         for one in config.connections:
             register_connection(tx, one.name, one.connector, one.kind, one.fulfil_from)
         retire_connections(tx, {one.name for one in config.connections})
-        if config.catalogue.is_dir():
-            load_catalogue(tx, config.catalogue)
+    _load_catalogue(config, store, state)
     return Hub(config, store, Landing(config.landing.url), clock, runtime, state)
+
+
+def _load_catalogue(config: HubConfig, store: Store, state: Path) -> None:
+    """Load the catalogue's CSV files if they, or the store, are others than the last time."""
+    digest = hashlib.sha256(config.store.url.encode())
+    for file in sorted(config.catalogue.glob("*.csv")):
+        digest.update(file.read_bytes())
+    loaded = state / "catalogue.sha256"
+    if loaded.exists() and loaded.read_text() == digest.hexdigest():
+        return
+    if config.catalogue.is_dir():
+        with store.begin() as tx:
+            counts = load_catalogue(tx, config.catalogue)
+        for bad in counts.bad:
+            log.warning("catalogue: %s", bad)
+        if counts.bad:
+            return
+    loaded.write_text(digest.hexdigest())
 
 
 @contextmanager

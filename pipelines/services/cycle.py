@@ -8,9 +8,10 @@ from typing import Any
 from connectors.errors import ConnectorError
 from pipelines.hub import Hub
 from pipelines.services.amend import amend_orders
+from pipelines.services.counts import PageCounts
 from pipelines.services.dispatch import dispatch
 from pipelines.services.orders import sync_orders
-from pipelines.services.counts import PageCounts
+from pipelines.services.printing import print_picklists
 from pipelines.services.route import route_orders
 from pipelines.services.track import track_parcels
 from pipelines.services.verify import verify_orders
@@ -62,6 +63,7 @@ def run_cycle(
             result.steps[f"stock {name}"] = asdict(sync_stock(hub, name))
         with step(f"shipments {name}"):
             result.steps[f"shipments {name}"] = asdict(sync_shipments(hub, name))
+            result.steps[f"print {name}"] = asdict(print_picklists(hub, name))
     for name in names("carrier"):
         with step(f"track {name}"):
             result.steps[f"track {name}"] = asdict(track_parcels(hub, name))

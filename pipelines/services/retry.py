@@ -6,9 +6,9 @@ from order_store.connections import connection_id
 from order_store.quarantine import Quarantined, list_quarantine, show_quarantined
 from pipelines.hub import Hub
 from pipelines.problems import ProblemError
+from pipelines.services.counts import PageCounts
 from pipelines.services.ingest import ORDERS, apply_normalized, count, normalize
 from pipelines.services.orders import channel_of
-from pipelines.services.counts import PageCounts
 
 
 def retry_record(hub: Hub, number: int) -> PageCounts:
