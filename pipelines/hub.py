@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import select
+
 from connectors.contract import Connector
 from connectors.pacing import shared_pacing
 from connectors.registry import connect
@@ -18,6 +20,7 @@ from order_store.connections import register_connection, retire_connections
 from order_store.engine import Store, open_store
 from order_store.landing import Landing
 from order_store.migrations import upgrade
+from order_store.schema.catalogue import skus
 from pipelines.config import ConfigError, HubConfig, load_config
 from pipelines.problems import ProblemError
 from pipelines.sandbox_clock import SandboxClock
@@ -85,7 +88,9 @@ def _load_catalogue(config: HubConfig, store: Store, state: Path) -> None:
     for file in sorted(config.catalogue.glob("*.csv")):
         digest.update(file.read_bytes())
     loaded = state / "catalogue.sha256"
-    if loaded.exists() and loaded.read_text() == digest.hexdigest():
+    with store.read() as tx:
+        filled = tx.scalar(select(skus.c.id).limit(1)) is not None
+    if filled and loaded.exists() and loaded.read_text() == digest.hexdigest():
         return
     if config.catalogue.is_dir():
         with store.begin() as tx:
