@@ -9,14 +9,24 @@ from sqlalchemy import Connection, select
 
 from normalization.records import CanonicalOrder
 from order_store.creating import Arrival, insert_orders
-from order_store.dialects import external_ids_to_ids, lock_orders
+from order_store.dialects import external_ids_to_ids, lock_orders, rows_where
 from order_store.loading import StoredOrder, load_orders
+from order_store.schema.base import from_micros
 from order_store.schema.orders import orders
 from order_store.schema.reading import connections
 from order_store.updating import update_orders
 from order_store.verdicts import Judge
 
-__all__ = ["Applied", "Outcome", "StoredOrder", "apply_orders", "find_order", "load_order", "load_orders"]
+__all__ = [
+    "Applied",
+    "Outcome",
+    "StoredOrder",
+    "apply_orders",
+    "find_order",
+    "load_order",
+    "load_orders",
+    "observed_orders",
+]
 
 
 class Outcome(StrEnum):
@@ -91,6 +101,13 @@ def find_order(tx: Connection, connection: str, external_id: str) -> StoredOrder
 def load_order(tx: Connection, order_id: int) -> StoredOrder:
     """An order by its id. Raises KeyError if there is none."""
     return load_orders(tx, [order_id])[order_id]
+
+
+def observed_orders(tx: Connection, connection_id: int, external_ids: Sequence[str]) -> dict[str, datetime]:
+    """When those orders that are stored were last observed, by external id."""
+    ids = list(external_ids_to_ids(tx, connection_id, external_ids).values())
+    rows = rows_where(tx, orders, orders.c.id, ids)
+    return {row["external_id"]: from_micros(row["version_observed_at"]) for row in rows}
 
 
 def _channel(tx: Connection, connection_id: int, now: datetime, judge: Judge | None) -> Arrival:

@@ -16,7 +16,7 @@ from order_store.connections import connection_id
 from order_store.engine import Store, refused_values
 from order_store.files import last_recorded_day, record_file, unrecorded
 from order_store.landing import Landed, LandedFile, Landing
-from order_store.orders import Applied, Outcome, apply_orders
+from order_store.orders import Applied, Outcome, apply_orders, observed_orders
 from order_store.quarantine import Failure, open_records, quarantine_records, resolve_records
 from order_store.verdicts import Judge
 from pipelines.services.counts import PageCounts
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 ORDERS = "orders"
 MAPPING_FAILED = "mapping_failed"
 STORE_REFUSED = "store_refused"
+SUPERSEDED = "superseded"
+"""How a quarantined record ends of which a newer good version was stored already."""
+
 _REFUSED = refused_values()
 
 
@@ -115,6 +118,13 @@ def apply_normalized(
     applied = apply_orders(tx, channel_id, normalized.orders, now=now, judge=channel.judge)
     if normalized.failures:
         quarantine_records(tx, channel_id, normalized.failures, now)
+        seen = observed_orders(tx, channel_id, [failure.external_id for failure in normalized.failures])
+        late = [
+            failure.external_id
+            for failure in normalized.failures
+            if failure.external_id in seen and failure.observed_at < seen[failure.external_id]
+        ]
+        resolve_records(tx, channel_id, ORDERS, late, now, SUPERSEDED)
     if waiting := open_records(tx, channel_id, ORDERS):
         good = [
             order.external_id

@@ -80,6 +80,15 @@ def test_a_later_good_version_ends_the_quarantine(store: Store, landing: Landing
 
 
 @pytest.mark.usefixtures("shop")
+def test_a_bad_version_older_than_a_good_one_asks_for_nothing(store: Store, landing: Landing) -> None:
+    ingest_page(store, landing, SHOP, page(Wire(1, 2), at=later(3)), now=NOW)
+    ingest_page(store, landing, SHOP, page(Wire(1, quantity=0), at=later(1)), now=NOW)
+    with store.read() as tx:
+        assert list_quarantine(tx) == []
+        assert [row.resolution for row in list_quarantine(tx, resolved=True)] == ["superseded"]
+
+
+@pytest.mark.usefixtures("shop")
 def test_what_the_database_cannot_hold_is_quarantined_alone(store: Store, landing: Landing) -> None:
     huge = page(Wire(1), Wire(2, quantity=2**60), Wire(3))
     counts = ingest_page(store, landing, SHOP, huge, now=NOW)
