@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, update
 
 from order_store.dialects import insert_or_ignore, is_sqlite, lock_orders
+from order_store.schema.base import Moment
 from order_store.schema.fulfilment import outbox
 
 
@@ -199,7 +200,7 @@ def _expire(tx: Connection, connection_id: int, now: datetime, settle: Mapping[s
                 lease_until=None,
                 not_before=found.lease_until + settle.get(found.operation, timedelta()),
                 reason="its sender ended before it recorded an outcome",
-                sent_at=func.coalesce(row.sent_at, found.lease_until),
+                sent_at=_first(found.lease_until),
             )
         )
 
@@ -223,7 +224,7 @@ def settle(
         "vendor_ref": vendor_ref,
         "reason": reason,
         "attempts": outbox.c.attempts + 1,
-        "sent_at": func.coalesce(outbox.c.sent_at, now),
+        "sent_at": _first(now),
         "settled_at": now if state in SETTLED else None,
     }
     return _record(tx, row, values)
@@ -256,7 +257,7 @@ def postpone(
         "not_before": until,
         "reason": reason,
         "attempts": outbox.c.attempts + (0 if sent_at is None else 1),
-        "sent_at": func.coalesce(outbox.c.sent_at, sent_at) if sent_at else outbox.c.sent_at,
+        "sent_at": _first(sent_at) if sent_at else outbox.c.sent_at,
     }
     return _record(tx, row, values)
 
@@ -351,6 +352,11 @@ def counts(tx: Connection) -> dict[tuple[int, State], int]:
         )
     )
     return {(one.connection_id, State(one.state)): one.rows for one in found}
+
+
+def _first(moment: datetime) -> ColumnElement[datetime]:
+    """SQL for when a message was first sent: a time once noted stays."""
+    return func.coalesce(outbox.c.sent_at, literal(moment, Moment()))
 
 
 def _record(tx: Connection, row: OutboxRow, values: Mapping[str, Any]) -> bool:

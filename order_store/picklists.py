@@ -10,10 +10,11 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, literal, select, update
 
 from normalization.records import Address
 from order_store.dialects import rows_where
+from order_store.schema.base import Moment
 from order_store.schema.fulfilment import allocations, picklist_lines, picklists, picks
 from order_store.schema.orders import order_lines, orders
 
@@ -133,9 +134,11 @@ def reference_for(channel: str, external_id: str, warehouse: str, sequence: int)
     plain = ".".join(parts)
     if len(plain) <= LONGEST_REFERENCE and all(map(_PLAIN.fullmatch, parts)):
         return plain
-    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-    readable = ".".join("".join(_PLAIN.findall(part)) for part in (external_id, warehouse))
-    return f"{readable[-24:]}~{digest}.{sequence}"
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+    named = (channel, re.split("[/:]", external_id)[-1], warehouse)
+    readable = ".".join("".join(_PLAIN.findall(part)) for part in named)
+    end = f"~{digest}.{sequence}"
+    return readable[: LONGEST_REFERENCE - len(end)] + end
 
 
 def ship_to_digest(address: Address | None) -> str:
@@ -255,7 +258,7 @@ def set_state(
     if wms_id is not None:
         values["wms_id"] = wms_id
     if state in _MOMENTS:
-        values[_MOMENTS[state]] = func.coalesce(picklists.c[_MOMENTS[state]], now)
+        values[_MOMENTS[state]] = func.coalesce(picklists.c[_MOMENTS[state]], literal(now, Moment()))
     tx.execute(update(picklists).where(picklists.c.id == picklist_id).values(**values))
 
 

@@ -138,6 +138,7 @@ class _Sender:
     def _send_all(self, rows: deque[OutboxRow]) -> tuple[DispatchResult, bool]:
         """Send claimed rows. Whatever is not sent is given back, unless the process dies."""
         result = DispatchResult()
+        pause = timedelta()
         try:
             while rows:
                 lease_until = rows[0].lease_until
@@ -147,6 +148,7 @@ class _Sender:
                 try:
                     result += self._send(row)
                 except RateLimited as error:
+                    pause = error.retry_after
                     self._pause(row, error)
                     return result.plus("sent", "postponed"), False
                 except CredentialsRejected as error:
@@ -156,8 +158,8 @@ class _Sender:
         finally:
             for row in rows:
                 with self._hub.store.begin() as tx:
-                    now = self._hub.clock.now()
-                    postpone(tx, row, now, row.reason, in_doubt=row.was_in_doubt, sent_at=None)
+                    until = self._hub.clock.now() + pause
+                    postpone(tx, row, until, row.reason, in_doubt=row.was_in_doubt, sent_at=None)
 
     def _send(self, row: OutboxRow) -> DispatchResult:
         """Send one row and record what came of it. Raises RateLimited and CredentialsRejected."""
