@@ -27,9 +27,6 @@ log = logging.getLogger(__name__)
 ORDERS = "orders"
 MAPPING_FAILED = "mapping_failed"
 STORE_REFUSED = "store_refused"
-SUPERSEDED = "superseded"
-"""How a quarantined record ends of which a newer good version was stored already."""
-
 _REFUSED = refused_values()
 
 
@@ -124,7 +121,7 @@ def apply_normalized(
             for failure in normalized.failures
             if failure.external_id in seen and failure.observed_at < seen[failure.external_id]
         ]
-        resolve_records(tx, channel_id, ORDERS, late, now, SUPERSEDED)
+        resolve_records(tx, channel_id, ORDERS, late, now)
     if waiting := open_records(tx, channel_id, ORDERS):
         good = [
             order.external_id

@@ -85,7 +85,7 @@ def test_a_bad_version_older_than_a_good_one_asks_for_nothing(store: Store, land
     ingest_page(store, landing, SHOP, page(Wire(1, quantity=0), at=later(1)), now=NOW)
     with store.read() as tx:
         assert list_quarantine(tx) == []
-        assert [row.resolution for row in list_quarantine(tx, resolved=True)] == ["superseded"]
+        assert [row.resolution for row in list_quarantine(tx, resolved=True)] == ["normalized"]
 
 
 @pytest.mark.usefixtures("shop")
