@@ -237,10 +237,16 @@ class Landing:
                 found.extend(self._files.ls(folder, detail=False))
         return found
 
-    def remove_partial(self) -> int:
-        """Delete what writers left that were killed before the rename. Call it while nobody writes."""
+    def remove_partial(self, before: datetime | None = None) -> int:
+        """Delete what writers left that were killed before the rename.
+
+        Args:
+            before: Only what was written before then; without it, call this while nobody writes.
+        """
         found = self._files.find(self._root) if self._files.exists(self._root) else []
         partial = [name for name in found if name.endswith(PARTIAL)]
+        if before is not None:
+            partial = [name for name in partial if self._files.modified(name) < before]
         for name in partial:
             self._files.rm_file(name)
         return len(partial)

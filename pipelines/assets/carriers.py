@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import dagster as dg
 
+from normalization.registry import CARRIERS
 from pipelines.assets.channels import asset_name
-from pipelines.assets.reporting import OWNERS, RETRY, metadata_of, stopping
+from pipelines.assets.reporting import OWNERS, RETRY, Turn, metadata_of, stopping, version_of
+from pipelines.assets.tables import PARCELS
 from pipelines.config_models import Connection
 from pipelines.resources import HubResource
 from pipelines.services.track import track_parcels
@@ -23,7 +25,9 @@ def carrier_assets(connection: Connection) -> list[dg.AssetsDefinition]:
         pool=f"{name}_api",
         retry_policy=RETRY,
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=12)),
-        deps=[dg.AssetKey("picklists")],
+        deps=[PARCELS],
+        op_tags=Turn.TRACKING.tags,
+        code_version=version_of(CARRIERS[connection.connector]),
         description=f"Every scan that {connection.name} has of parcels that are under way.",
     )
     def tracking(context: dg.AssetExecutionContext, hub: HubResource) -> dg.MaterializeResult[None]:

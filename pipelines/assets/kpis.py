@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
-from dagster_dbt.dbt_project import DagsterDbtProjectPreparer
 
-from analytics.build import PROJECT, build_arguments
-from pipelines.assets.reporting import OWNERS
+from analytics.build import build_arguments
+from pipelines.assets.conservation import broken_rules
+from pipelines.assets.reporting import OWNERS, Turn, records
+from pipelines.assets.tables import PARCELS, TRACKING
 from pipelines.resources import HubResource
 from pipelines.services.kpis import publish_kpis, run_folder, take_snapshot
 
@@ -37,31 +37,43 @@ class Translator(DagsterDbtTranslator):
         return ["team:analytics"]
 
 
-def prepared_project(target: Path) -> DbtProject:
-    """The dbt project with a manifest that is not older than its files; parsing takes some seconds."""
-    project = DbtProject(project_dir=PROJECT, target_path=target.resolve(), profiles_dir=PROJECT)
-    newest = max(path.stat().st_mtime for path in PROJECT.rglob("*") if path.suffix in (".sql", ".yml"))
-    if not project.manifest_path.exists() or project.manifest_path.stat().st_mtime < newest:
-        DagsterDbtProjectPreparer().prepare(project)
-    return project
-
-
 @dg.asset(
     key=SNAPSHOT,
     group_name="analytics",
     kinds={"parquet"},
     owners=OWNERS,
     pool=POOL,
-    deps=[dg.AssetKey("canonical_orders"), dg.AssetKey("allocations"), dg.AssetKey("confirmations")],
+    deps=[dg.AssetKey("canonical_orders"), dg.AssetKey("allocations"), PARCELS, TRACKING],
+    op_tags=Turn.KPIS.tags,
+    check_specs=[
+        dg.AssetCheckSpec(
+            "everything_adds_up",
+            asset=SNAPSHOT,
+            blocking=True,
+            description="Units, stock and money add up; what does not is not published. The published file "
+            "then stays as it is.",
+        )
+    ],
     description="One consistent reading of the order store, through its named views.",
 )
 def store_snapshot(context: dg.AssetExecutionContext, hub: HubResource) -> dg.MaterializeResult[None]:
-    """Take the snapshot."""
+    """Take the snapshot, and see whether it may be published."""
     with hub.open() as opened:
+        broken = broken_rules(opened)
         rows = take_snapshot(opened, context.run_id)
     return dg.MaterializeResult(
         metadata={f"rows/{table}": count for table, count in rows.items()}
-        | {"dagster/row_count": sum(rows.values())}
+        | {"dagster/row_count": sum(rows.values())},
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="everything_adds_up",
+                passed=not broken,
+                metadata={
+                    "violations": len(broken),
+                    "records": records((f"{one.rule}: {one.record}" for one in broken), "orderhub status"),
+                },
+            )
+        ],
     )
 
 

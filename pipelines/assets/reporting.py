@@ -1,8 +1,13 @@
-"""What all assets share: owners, retries, counts as metadata, and errors that say what to do."""
+"""What all assets share: owners, retries, order of steps, counts as metadata, errors that say what to do."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
+from enum import IntEnum
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -15,11 +20,56 @@ RETRY = dg.RetryPolicy(max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL, 
 """Minutes, not seconds: short troubles are over before the transport gives up."""
 
 
+class Turn(IntEnum):
+    """When a step's turn comes in a run of many steps: the higher, the earlier.
+
+    Dependencies alone do not say it, since steps of different connections meet in the store only.
+    """
+
+    READ = 50
+    DECIDE = 40
+    SHIPMENTS = 30
+    TRACKING = 20
+    CONFIRM = 10
+    KPIS = 0
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """For an asset's `op_tags`."""
+        return {"dagster/priority": str(int(self))}
+
+
+def version_of(module: str) -> str:
+    """An asset's code version: a digest of the module that decides what its records mean.
+
+    The UI then marks what was made by an older mapping; `orderhub replay` makes it anew.
+
+    Raises:
+        ModuleNotFoundError: If there is no such module.
+    """
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(module)
+    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()[:12]
+
+
 def metadata_of(counts: Any) -> dict[str, Any]:  # noqa: ANN401 -- any of the services' results
     """A result's figures, as run metadata; Dagster plots whole numbers over time."""
     if not is_dataclass(counts) or isinstance(counts, type):
         raise TypeError(f"{counts!r} is no service's result")
     return {name: value for name, value in asdict(counts).items() if isinstance(value, int | float | str)}
+
+
+def records(lines: Iterable[str], command: str, limit: int = 20) -> dg.MarkdownMetadataValue:
+    """The records concerned, as run metadata: the first few, and the command that shows all.
+
+    Args:
+        lines: One record each, without personal data.
+        command: Shows more of them.
+        limit: How many are named.
+    """
+    named = [f"- {line}" for line in islice(lines, limit)]
+    return dg.MetadataValue.md("\n".join([*named, "", f"`{command}`"]) if named else "none")
 
 
 @contextmanager

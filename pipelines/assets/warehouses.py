@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import dagster as dg
 
+from normalization.registry import WMSS
 from pipelines.assets.channels import asset_name
-from pipelines.assets.reporting import OWNERS, RETRY, metadata_of, stopping
+from pipelines.assets.reporting import OWNERS, RETRY, Turn, metadata_of, stopping, version_of
+from pipelines.assets.tables import PICKLISTS_SENT
 from pipelines.config_models import Connection
 from pipelines.resources import HubResource
 from pipelines.services.warehouse import sync_shipments, sync_stock
@@ -16,6 +18,7 @@ FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=2), warn_wind
 def wms_assets(connection: Connection) -> list[dg.AssetsDefinition]:
     """The assets of one WMS connection."""
     name = asset_name(connection.name)
+    version = version_of(WMSS[connection.connector])
 
     @dg.asset(
         key=[name, "stock"],
@@ -25,6 +28,8 @@ def wms_assets(connection: Connection) -> list[dg.AssetsDefinition]:
         pool=f"{name}_api",
         retry_policy=RETRY,
         freshness_policy=FRESH,
+        op_tags=Turn.READ.tags,
+        code_version=version,
         description=f"Stock of every site that {connection.name} runs, by bin and lot where it has them.",
     )
     def stock(context: dg.AssetExecutionContext, hub: HubResource) -> dg.MaterializeResult[None]:
@@ -40,6 +45,9 @@ def wms_assets(connection: Connection) -> list[dg.AssetsDefinition]:
         pool=f"{name}_api",
         retry_policy=RETRY,
         freshness_policy=FRESH,
+        deps=[PICKLISTS_SENT],
+        op_tags=Turn.SHIPMENTS.tags,
+        code_version=version,
         description=f"How far {connection.name} is with the hub's picklists: picked, packed, shipped.",
     )
     def shipments(context: dg.AssetExecutionContext, hub: HubResource) -> dg.MaterializeResult[None]:

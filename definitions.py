@@ -1,0 +1,5 @@
+"""What Dagster loads. Everything is made in pipelines/."""
+
+from pipelines.definitions_of import build
+
+defs = build()
