@@ -15,7 +15,7 @@ from order_store.schema.fulfilment import allocations, picklist_lines, picklists
 from order_store.schema.orders import order_lines, orders
 from order_store.schema.reading import connections
 from order_store.status import allocatable_units, refresh_status
-from order_store.stock import recount, take
+from order_store.stock import lock_positions, recount, take
 
 SOURCE = "routing"
 
@@ -69,6 +69,24 @@ class AllocationConflict(Exception):
     """Something has changed since the order was routed: roll back, and route it again."""
 
 
+def lock_for(tx: Connection, decisions: Sequence[OrderDecision]) -> None:
+    """Keep others from all orders and stock of several decisions, before the first of them is committed.
+
+    Without it, two transactions that commit several decisions each could wait for each other.
+    """
+    lock_orders(tx, sorted(decision.order_id for decision in decisions))
+    lock_positions(
+        tx,
+        {
+            (parcel.warehouse, sku)
+            for decision in decisions
+            for parcel in decision.parcels
+            for line in parcel.lines
+            for sku, _ in line.components
+        },
+    )
+
+
 def commit_decision(tx: Connection, decision: OrderDecision, now: datetime) -> list[int]:
     """Allocate, make the picklists and put their messages into the outbox: all of it, or none.
 
@@ -109,8 +127,10 @@ def note_accepted(tx: Connection, picklist_id: int, now: datetime) -> None:
     """The WMS has a picklist since `now` at the latest."""
     allocation = allocations.c
     mine = (allocation.picklist_id == picklist_id, allocation.accepted_at.is_(None))
+    keys = _keys(tx, picklist_id)
+    lock_positions(tx, keys)
     tx.execute(update(allocations).where(*mine).values(accepted_at=now))
-    recount(tx, _keys(tx, picklist_id))
+    recount(tx, keys)
 
 
 def note_shipped(
@@ -125,6 +145,8 @@ def note_shipped(
         at: When the newest of them left.
     """
     allocation = allocations.c
+    keys = _keys(tx, picklist_id)
+    lock_positions(tx, keys)
     for (line_no, sku), units in sorted(shipped.items()):
         tx.execute(
             update(allocations)
@@ -136,7 +158,7 @@ def note_shipped(
             )
             .values(shipped=case((allocation.units < units, allocation.units), else_=units), shipped_at=at)
         )
-    recount(tx, _keys(tx, picklist_id))
+    recount(tx, keys)
 
 
 def release_picklist(tx: Connection, picklist_id: int, now: datetime, why: str) -> int:
@@ -148,6 +170,7 @@ def release_picklist(tx: Connection, picklist_id: int, now: datetime, why: str) 
     allocation = allocations.c
     order_id: int = tx.execute(select(picklists.c.order_id).where(picklists.c.id == picklist_id)).scalar_one()
     lock_orders(tx, [order_id])
+    lock_positions(tx, _keys(tx, picklist_id))
     rows = tx.execute(
         select(allocations).where(allocation.picklist_id == picklist_id, allocation.released_at.is_(None))
     ).all()

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, select, tuple_, update
 
 from normalization.records import StockLevel
 from normalization.statuses import StockBasis
-from order_store.dialects import insert_or_ignore, insert_rows
+from order_store.dialects import insert_or_ignore, insert_rows, is_sqlite
 from order_store.schema.fulfilment import allocations, stock_bins, stock_positions, stock_shortages
 
 Key = tuple[str, str]
@@ -122,6 +122,25 @@ def recount(tx: Connection, keys: Iterable[Key]) -> None:
         )
 
 
+def lock_positions(tx: Connection, keys: Iterable[Key]) -> None:
+    """Keep other writers from positions until the transaction ends; rows are locked in key order.
+
+    Whoever changes allocations and positions in one transaction locks the orders first, then all positions,
+    and only then changes anything: so nobody waits for another in a circle. SQLite's write transaction has
+    shut out other writers already.
+    """
+    wanted = sorted(set(keys))
+    if is_sqlite(tx) or not wanted:
+        return
+    position = stock_positions.c
+    tx.execute(
+        select(position.sku)
+        .where(tuple_(position.warehouse, position.sku).in_(wanted))
+        .order_by(position.warehouse, position.sku)
+        .with_for_update()
+    )
+
+
 def take(tx: Connection, wanted: Mapping[Key, int]) -> bool:
     """Reserve units, all or none: False as soon as one position has not enough; then roll back.
 
@@ -182,9 +201,9 @@ def _settle_reflected(
     """Allocations that this and every later snapshot reflects bear on stock no more."""
     allocation = allocations.c
     if basis is StockBasis.PHYSICAL:
-        reflected = and_(allocation.shipped >= allocation.units, allocation.shipped_at <= observed_at)
+        reflected = and_(allocation.shipped >= allocation.units, allocation.shipped_at < observed_at)
     else:
-        reflected = allocation.accepted_at <= observed_at
+        reflected = allocation.accepted_at < observed_at
     tx.execute(
         update(allocations)
         .where(allocation.warehouse == warehouse, allocation.settled_at.is_(None), reflected)
@@ -195,8 +214,8 @@ def _settle_reflected(
 def _bearing() -> ColumnElement[int]:
     """Units of an allocation that its position's snapshot cannot reflect."""
     position, allocation = stock_positions.c, allocations.c
-    left = and_(position.basis == StockBasis.PHYSICAL.value, allocation.shipped_at <= position.observed_at)
+    left = and_(position.basis == StockBasis.PHYSICAL.value, allocation.shipped_at < position.observed_at)
     netted = and_(
-        position.basis == StockBasis.NET_OF_ACCEPTED.value, allocation.accepted_at <= position.observed_at
+        position.basis == StockBasis.NET_OF_ACCEPTED.value, allocation.accepted_at < position.observed_at
     )
     return case((netted, 0), (left, allocation.units - allocation.shipped), else_=allocation.units)

@@ -18,6 +18,7 @@ from order_store.allocations import (
     PlannedLine,
     PlannedParcel,
     commit_decision,
+    lock_for,
 )
 from order_store.connections import connection_id
 from order_store.dialects import rows_where
@@ -171,11 +172,14 @@ def _commit_all(
     again: set[int] = set()
     for start in range(0, len(decided), BATCH):
         with hub.store.begin() as tx:
-            for one in decided[start : start + BATCH]:
+            batch = decided[start : start + BATCH]
+            decisions = [_decision(hub, tx, waiting[one.order_id], one) for one in batch]
+            lock_for(tx, decisions)
+            for one, decision in zip(batch, decisions, strict=True):
                 known = waiting[one.order_id]
                 savepoint = tx.begin_nested()
                 try:
-                    picked = commit_decision(tx, _decision(hub, tx, known, one), hub.clock.now())
+                    picked = commit_decision(tx, decision, hub.clock.now())
                 except AllocationConflict:
                     savepoint.rollback()
                     again.add(one.order_id)
