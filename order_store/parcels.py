@@ -12,7 +12,7 @@ from order_store.dialects import rows_where
 from order_store.packed import TrackedBy
 from order_store.packing import Item
 from order_store.schema.fulfilment import parcel_items, parcel_lines, parcels, tracking_events
-from order_store.shipments import Outcome, ShipmentApplied, apply_wms_shipment, lock_shipments
+from order_store.shipments import Outcome, ShipmentApplied, apply_wms_shipment, lock_shipments, note_missing
 from order_store.tracking import apply_tracking
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "find_parcels",
     "load_parcels",
     "lock_shipments",
+    "note_missing",
     "parcels_to_track",
 ]
 

@@ -19,6 +19,7 @@ from order_store.picklists import ENDED, State
 from order_store.progress import count_progress
 from order_store.schema.base import to_micros
 from order_store.schema.fulfilment import allocations, parcels, picklists, picks, stock_positions
+from order_store.schema.reading import connections
 
 
 class Outcome(StrEnum):
@@ -113,6 +114,19 @@ def apply_wms_shipment(
     return ShipmentApplied(
         Outcome.UPDATED if changed else Outcome.UNCHANGED, order_id, known.id, packing.new, packing.to_confirm
     )
+
+
+def note_missing(tx: Connection, connection: str, wms_id: str, now: datetime) -> None:
+    """A WMS that was asked for a picklist by its own id does not show it: people should know."""
+    row = tx.execute(
+        select(picklists)
+        .join(connections, connections.c.id == picklists.c.connection_id)
+        .where(connections.c.name == connection, picklists.c.wms_id == wms_id)
+    ).one()
+    heard = {"version_observed_at": to_micros(now)}
+    tx.execute(update(picklists).where(picklists.c.id == row.id).values(heard))
+    detail = {"warehouse": row.warehouse, "reference": row.reference, "wms_id": wms_id}
+    add_events(tx, [Event(row.order_id, now, "missing_at_warehouse", connection, None, detail)])
 
 
 def _apply(

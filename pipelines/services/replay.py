@@ -33,12 +33,17 @@ BATCH = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A connection whose landing is replayed. `connector` names its mapping."""
+    """A connection whose landing is replayed. `connector` names its mapping.
+
+    Attributes:
+        sites: Of a WMS: the hub's warehouse code by the WMS's own id of the site.
+    """
 
     id: int
     connection: str
     connector: str
     settings: Mapping[str, str]
+    sites: Mapping[str, str] = field(default_factory=dict)
 
 
 StreamReplay = Callable[[Connection, Source, Sequence[Landed], datetime], PageCounts]
@@ -82,6 +87,7 @@ def replay(
     *,
     now: datetime,
     settings: Mapping[str, Mapping[str, str]] | None = None,
+    sites: Mapping[str, Mapping[str, str]] | None = None,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> ReplayResult:
     """Fill an empty store, in which the connections are registered, from landing.
@@ -91,6 +97,7 @@ def replay(
         landing: Where everything lies.
         now: The hub's time.
         settings: Each connection's settings, for its mapping.
+        sites: Each WMS connection's sites, with the hub's warehouse codes; other sites' stock is left out.
         progress: Told (files done, files in all) after each batch.
 
     Raises:
@@ -100,7 +107,13 @@ def replay(
         if tx.scalar(select(func.count()).select_from(select(orders.c.id).limit(1).subquery())):
             raise StoreNotEmptyError("replay fills an empty store; this one holds orders")
         sources = {
-            row.name: Source(row.id, row.name, row.connector, (settings or {}).get(row.name, {}))
+            row.name: Source(
+                row.id,
+                row.name,
+                row.connector,
+                (settings or {}).get(row.name, {}),
+                (sites or {}).get(row.name, {}),
+            )
             for row in tx.execute(select(connections))
         }
     paths = landing.paths()
