@@ -13,6 +13,7 @@ from order_store.allocations import note_accepted, release_picklist
 from order_store.events import Event, add_events
 from order_store.outbox import OutboxRow, enqueue, supersede
 from order_store.picklists import (
+    ENDED,
     State,
     StoredPicklist,
     ask_to_intercept,
@@ -94,8 +95,7 @@ def ask_to_cancel(tx: Transaction, picklist: StoredPicklist, now: datetime, why:
 def withdraw(tx: Transaction, picklist: StoredPicklist, now: datetime, why: str) -> None:
     """A picklist ends, and what it has not shipped is free again. No WMS holds it any more."""
     release_picklist(tx, picklist.id, now, why)
-    shipped = any(one.shipped for one in picklist.allocations)
-    set_state(tx, picklist.id, State.SHIPPED if shipped else State.CANCELLED, now, why=why)
+    set_state(tx, picklist.id, State.CANCELLED, now, why=why)
 
 
 def _pushed(tx: Transaction, settled: Settled, picklist: StoredPicklist) -> None:
@@ -126,12 +126,14 @@ def _amended(tx: Transaction, settled: Settled, picklist: StoredPicklist) -> Non
         add_events(tx, [settled.event(Kind.AMENDED, _named(picklist))])
         return
     add_events(tx, [settled.event(Kind.AMENDMENT_REFUSED, _named(picklist), settled.result.reason)])
-    if picklist.state not in (State.SHIPPED, State.CANCELLED, State.CANCELLING):
+    if picklist.state not in (*ENDED, State.CANCELLING):
         ask_to_cancel(tx, picklist, settled.now, "the warehouse refused to change it")
 
 
 def _cancelled(tx: Transaction, settled: Settled, picklist: StoredPicklist) -> None:
     reason = settled.result.reason
+    if picklist.state in ENDED:
+        return  # it was read from the WMS already
     if settled.applied:
         withdraw(tx, picklist, settled.now, picklist.why or "cancelled")
         add_events(tx, [settled.event(Kind.CANCELLED, _named(picklist), picklist.why)])

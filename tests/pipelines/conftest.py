@@ -11,7 +11,9 @@ import pytest
 from sqlalchemy import select
 
 from connectors.pacing import SharedPacer
-from normalization.records import StockLevel
+from normalization import registry
+from normalization.records import StockLevel, WmsShipment
+from normalization.registry import Context
 from normalization.statuses import StockBasis
 from order_store.allocations import OrderDecision, PlannedLine, PlannedParcel, commit_decision
 from order_store.connections import connection_id
@@ -21,10 +23,12 @@ from order_store.outbox import OutboxRow, messages
 from order_store.picklists import StoredPicklist, load_picklist, ship_to_digest
 from order_store.schema.fulfilment import stock_positions
 from order_store.schema.orders import line_components
+from order_store.shipments import apply_wms_shipment
 from order_store.stock import apply_snapshot
 from pipelines.config import load_config
 from pipelines.hub import Hub, assemble
 from pipelines.sandbox_secrets import sandbox_environ
+from pipelines.services.confirm import enqueue_confirmations
 from pipelines.services.orders import sync_orders
 from sandbox.buyers import Wish, place_order
 from sandbox.catalogue_csv import write_catalogue
@@ -157,6 +161,28 @@ class Desk:
     def events(self, order: ShopOrder) -> list[str]:
         with self.hub.store.read() as tx:
             return [event.kind for event in timeline(tx, self.order_id(order))]
+
+    def ship(self, wms: str, reference: str, tracking_number: str) -> None:
+        """The warehouse ships a picklist with UPS, the hub reads of it and has the channel told."""
+        (shipment,) = [one for one in self.shipments(wms) if one.reference == reference]
+        self.world.ship(shipment, "UPS", tracking_number)
+        self.wait(minutes=1)
+        self.hear(wms, shipment.wms_id)
+
+    def hear(self, wms: str, wms_id: str) -> None:
+        """The hub reads how far a WMS is with one shipment."""
+        page = self.hub.connector(wms).read_one("shipments", wms_id)
+        configured = self.hub.config.connection(wms)
+        context = Context(wms, page.observed_at, configured.settings)
+        told = registry.wms(configured.connector).shipment(page.records[0].payload, context)
+        self.apply(wms, told)
+
+    def apply(self, wms: str, told: WmsShipment) -> None:
+        """A WMS's word reaches the store, and what it means for the channel the outbox."""
+        now = self.hub.clock.now()
+        with self.hub.store.begin() as tx:
+            applied = apply_wms_shipment(tx, connection_id(tx, wms), told, now, lambda _carrier: None)
+            enqueue_confirmations(tx, self.hub, applied.to_confirm, now)
 
     def shipments(self, wms: str) -> list[WarehouseShipment]:
         return self.world.shipments_of(wms)
