@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition as AssetJob,  # what define_asset_job makes; it has no public name
+)
 
 from pipelines.assets.channels import asset_name
 from pipelines.config import HubConfig
@@ -17,7 +20,7 @@ def sync_job_name(connection: str) -> str:
     return f"sync_{asset_name(connection)}"
 
 
-def connection_jobs(config: HubConfig) -> list[dg.UnresolvedAssetJobDefinition]:
+def connection_jobs(config: HubConfig) -> list[AssetJob]:
     """A reading job for each connection, and a back-fill for each channel."""
     return [
         *(
@@ -29,7 +32,7 @@ def connection_jobs(config: HubConfig) -> list[dg.UnresolvedAssetJobDefinition]:
     ]
 
 
-def shared_jobs(config: HubConfig, models: dg.AssetsDefinition) -> list[dg.UnresolvedAssetJobDefinition]:
+def shared_jobs(config: HubConfig, models: dg.AssetsDefinition) -> list[AssetJob]:
     """The jobs over all connections' orders.
 
     Args:
@@ -67,15 +70,15 @@ def _keys(paths: Sequence[str | Sequence[str]]) -> dg.AssetSelection:
     return dg.AssetSelection.assets(*paths)
 
 
-def _job(name: str, selection: dg.AssetSelection, description: str) -> dg.UnresolvedAssetJobDefinition:
+def _job(name: str, selection: dg.AssetSelection, description: str) -> AssetJob:
     return dg.define_asset_job(name, selection=selection, description=description)
 
 
-def _sync(connection: str, kind: str) -> dg.UnresolvedAssetJobDefinition:
+def _sync(connection: str, kind: str) -> AssetJob:
     return _job(sync_job_name(connection), _keys(_paths(connection, kind)), f"Read {connection} ({kind}).")
 
 
-def _backfill(connection: str) -> dg.UnresolvedAssetJobDefinition:
+def _backfill(connection: str) -> AssetJob:
     return dg.define_asset_job(
         f"backfill_{asset_name(connection)}",
         selection=_keys([[asset_name(connection), "orders_by_day"]]),

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 import requests
-from dagster._utils.error import SerializableErrorInfo
+from dagster_shared.error import SerializableErrorInfo
 
 ALERT_URL = "ORDERHUB_ALERT_URL"
 WILL_RETRY = "dagster/will_retry"

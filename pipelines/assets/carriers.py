@@ -6,7 +6,7 @@ import dagster as dg
 
 from normalization.registry import CARRIERS
 from pipelines.assets.channels import asset_name
-from pipelines.assets.reporting import OWNERS, RETRY, Turn, metadata_of, stopping, version_of
+from pipelines.assets.reporting import OWNERS, RETRY, Result, Turn, metadata_of, stopping, version_of
 from pipelines.assets.tables import PARCELS
 from pipelines.config_models import Connection
 from pipelines.resources import HubResource
@@ -30,7 +30,7 @@ def carrier_assets(connection: Connection) -> list[dg.AssetsDefinition]:
         code_version=version_of(CARRIERS[connection.connector]),
         description=f"Every scan that {connection.name} has of parcels that are under way.",
     )
-    def tracking(context: dg.AssetExecutionContext, hub: HubResource) -> dg.MaterializeResult[None]:
+    def tracking(context: dg.AssetExecutionContext, hub: HubResource) -> Result:
         with hub.open() as opened, stopping(context):
             result = track_parcels(opened, connection.name)
         return dg.MaterializeResult(metadata=metadata_of(result))

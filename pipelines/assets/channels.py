@@ -10,12 +10,12 @@ from normalization.registry import CHANNELS
 from order_store.connections import connection_id
 from order_store.quarantine import list_quarantine
 from order_store.schema.orders import orders as orders_table
-from pipelines.assets.reporting import OWNERS, RETRY, Turn, metadata_of, records, stopping, version_of
+from pipelines.assets.reporting import OWNERS, RETRY, Result, Turn, metadata_of, records, stopping, version_of
 from pipelines.config_models import Connection
 from pipelines.hub import Hub
 from pipelines.resources import HubResource
+from pipelines.services.counts import PageCounts
 from pipelines.services.orders import backfill_orders, sync_orders
-from pipelines.services.reading import PageCounts
 
 BACKFILL = dg.DailyPartitionsDefinition(start_date="2024-01-01", timezone="UTC", end_offset=1)
 
@@ -52,7 +52,7 @@ def _orders(connection: Connection) -> dg.AssetsDefinition:
             "normalized, verified, stored. What cannot be understood is in quarantine."
         ),
     )
-    def orders(context: dg.AssetExecutionContext, hub: HubResource) -> dg.MaterializeResult[None]:
+    def orders(context: dg.AssetExecutionContext, hub: HubResource) -> Result:
         with hub.open() as opened, stopping(context):
             results = sync_orders(opened, connection.name)
             concerned = _stored(opened, connection.name)
@@ -90,7 +90,7 @@ def _backfill(connection: Connection) -> dg.AssetsDefinition:
             "read a day again. Orders from before `fulfil_from` are kept and reported, never routed."
         ),
     )
-    def orders_by_day(context: dg.AssetExecutionContext, hub: HubResource) -> dg.MaterializeResult[None]:
+    def orders_by_day(context: dg.AssetExecutionContext, hub: HubResource) -> Result:
         span = context.partition_time_window
         with hub.open() as opened, stopping(context):
             result = backfill_orders(opened, connection.name, span.start, span.end)

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from order_store.schema.fulfilment import allocations as allocations_table
 from order_store.schema.orders import holds, orders
 from pipelines.assets.conservation import conservation_checks
-from pipelines.assets.reporting import OWNERS, RETRY, Turn, metadata_of, records, stopping, version_of
+from pipelines.assets.reporting import OWNERS, RETRY, Result, Turn, metadata_of, records, stopping, version_of
 from pipelines.assets.sending import sending_asset
 from pipelines.assets.tables import ORDERS, PARCELS, STOCK
 from pipelines.config import HubConfig
@@ -33,7 +33,7 @@ POOL = "order_store"
     code_version=version_of("normalization.verification"),
     description="Orders in the hub's words, verified: ready to be routed, or held with reasons.",
 )
-def canonical_orders(context: dg.AssetExecutionContext, hub: HubResource) -> dg.MaterializeResult[None]:
+def canonical_orders(context: dg.AssetExecutionContext, hub: HubResource) -> Result:
     """Judge what changed and what is held."""
     with hub.open() as opened, stopping(context):
         result = verify_orders(opened)
@@ -53,7 +53,7 @@ def canonical_orders(context: dg.AssetExecutionContext, hub: HubResource) -> dg.
     code_version=version_of("warehouse_routing.router"),
     description="Which warehouse ships what, and why: `orderhub explain ORDER` tells of each.",
 )
-def allocations(context: dg.AssetExecutionContext, hub: HubResource) -> dg.MaterializeResult[None]:
+def allocations(context: dg.AssetExecutionContext, hub: HubResource) -> Result:
     """Follow what buyers changed, then route what is open."""
     with hub.open() as opened, stopping(context):
         amended = amend_orders(opened)

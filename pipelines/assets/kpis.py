@@ -5,11 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtCliResource,
+    DbtProject,
+    dbt_assets,
+)
 
 from analytics.build import build_arguments
 from pipelines.assets.conservation import broken_rules
-from pipelines.assets.reporting import OWNERS, Turn, records
+from pipelines.assets.reporting import OWNERS, Result, Turn, records
 from pipelines.assets.tables import PARCELS, TRACKING
 from pipelines.resources import HubResource
 from pipelines.services.kpis import publish_kpis, run_folder, take_snapshot
@@ -37,6 +43,9 @@ class Translator(DagsterDbtTranslator):
         return ["team:analytics"]
 
 
+TRANSLATOR = Translator(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
+
+
 @dg.asset(
     key=SNAPSHOT,
     group_name="analytics",
@@ -56,7 +65,7 @@ class Translator(DagsterDbtTranslator):
     ],
     description="One consistent reading of the order store, through its named views.",
 )
-def store_snapshot(context: dg.AssetExecutionContext, hub: HubResource) -> dg.MaterializeResult[None]:
+def store_snapshot(context: dg.AssetExecutionContext, hub: HubResource) -> Result:
     """Take the snapshot, and see whether it may be published."""
     with hub.open() as opened:
         broken = broken_rules(opened)
@@ -80,9 +89,7 @@ def store_snapshot(context: dg.AssetExecutionContext, hub: HubResource) -> dg.Ma
 def model_assets(project: DbtProject) -> dg.AssetsDefinition:
     """All models and tests of the dbt project; a failing test stops publishing."""
 
-    @dbt_assets(
-        manifest=project.manifest_path, project=project, dagster_dbt_translator=Translator(), pool=POOL
-    )
+    @dbt_assets(manifest=project.manifest_path, project=project, dagster_dbt_translator=TRANSLATOR, pool=POOL)
     def kpi_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, hub: HubResource) -> Iterator[Any]:
         with hub.open() as opened:
             folder = run_folder(opened, context.run_id)
@@ -108,7 +115,7 @@ def published_file(models: dg.AssetsDefinition) -> dg.AssetsDefinition:
         ),
         description="The DuckDB file with facts, dimensions and KPIs, put in place by a rename.",
     )
-    def kpi_file(context: dg.AssetExecutionContext, hub: HubResource) -> dg.MaterializeResult[None]:
+    def kpi_file(context: dg.AssetExecutionContext, hub: HubResource) -> Result:
         with hub.open() as opened:
             result = publish_kpis(opened, context.run_id)
         return dg.MaterializeResult(

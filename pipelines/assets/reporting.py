@@ -8,7 +8,7 @@ from enum import IntEnum
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import dagster as dg
 
@@ -18,6 +18,11 @@ from pipelines.problems import ProblemError
 OWNERS = ["team:orders"]
 RETRY = dg.RetryPolicy(max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 """Minutes, not seconds: short troubles are over before the transport gives up."""
+
+if TYPE_CHECKING:
+    Result: TypeAlias = dg.MaterializeResult[None]
+else:
+    Result = dg.MaterializeResult  # what assets return; Dagster knows it without type parameters only
 
 
 class Turn(IntEnum):

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from connectors.errors import ConnectorError
-from pipelines.assets.reporting import OWNERS, RETRY, Turn, metadata_of
+from pipelines.assets.reporting import OWNERS, RETRY, Result, Turn, metadata_of
 from pipelines.problems import ProblemError
 from pipelines.resources import HubResource
 from pipelines.services.dispatch import dispatch
@@ -31,7 +31,7 @@ def sending_asset(
         op_tags=turn.tags,
         description=description,
     )
-    def sending(context: dg.AssetExecutionContext, hub: HubResource) -> dg.MaterializeResult[None]:
+    def sending(context: dg.AssetExecutionContext, hub: HubResource) -> Result:
         metadata: dict[str, Any] = {}
         failed: list[str] = []
         with hub.open() as opened:

@@ -5,7 +5,7 @@ asset depends on what is stored, not on each connection's step, so one vendor th
 and stops nobody else.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
@@ -26,7 +26,7 @@ DESCRIPTIONS = {
 }
 
 
-def store_tables(store_url: str, writers: dict[dg.AssetKey, Iterable[dg.AssetKey]]) -> list[dg.AssetSpec]:
+def store_tables(store_url: str, writers: Mapping[dg.AssetKey, Iterable[dg.AssetKey]]) -> list[dg.AssetSpec]:
     """One external asset a table.
 
     Args:

@@ -6,7 +6,7 @@ import dagster as dg
 
 from normalization.registry import WMSS
 from pipelines.assets.channels import asset_name
-from pipelines.assets.reporting import OWNERS, RETRY, Turn, metadata_of, stopping, version_of
+from pipelines.assets.reporting import OWNERS, RETRY, Result, Turn, metadata_of, stopping, version_of
 from pipelines.assets.tables import PICKLISTS_SENT
 from pipelines.config_models import Connection
 from pipelines.resources import HubResource
@@ -32,7 +32,7 @@ def wms_assets(connection: Connection) -> list[dg.AssetsDefinition]:
         code_version=version,
         description=f"Stock of every site that {connection.name} runs, by bin and lot where it has them.",
     )
-    def stock(context: dg.AssetExecutionContext, hub: HubResource) -> dg.MaterializeResult[None]:
+    def stock(context: dg.AssetExecutionContext, hub: HubResource) -> Result:
         with hub.open() as opened, stopping(context):
             result = sync_stock(opened, connection.name)
         return dg.MaterializeResult(metadata=metadata_of(result))
@@ -50,7 +50,7 @@ def wms_assets(connection: Connection) -> list[dg.AssetsDefinition]:
         code_version=version,
         description=f"How far {connection.name} is with the hub's picklists: picked, packed, shipped.",
     )
-    def shipments(context: dg.AssetExecutionContext, hub: HubResource) -> dg.MaterializeResult[None]:
+    def shipments(context: dg.AssetExecutionContext, hub: HubResource) -> Result:
         with hub.open() as opened, stopping(context):
             result = sync_shipments(opened, connection.name)
         return dg.MaterializeResult(metadata=metadata_of(result))
