@@ -69,7 +69,7 @@ def _order(row: Any, lines: Sequence[Any], sent: Sequence[Any]) -> OrderFigures:
         connection=row.name,
         external_id=row.external_id,
         currency=row.currency,
-        total=row.total_minor,
+        total=row.total_minor or 0,
         refunded=(row.refunded_minor or 0) if row.connector in TELL_REFUNDS else None,
         tracking_numbers=sorted(parcel.tracking_number or "" for parcel in sent),
         told_tracking_numbers=sorted(parcel.tracking_number or "" for parcel in sent if parcel.confirmed_at),

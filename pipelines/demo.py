@@ -8,13 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from pipelines.figures import hub_figures
+from pipelines.comparison import Comparison, compare_with_truth
 from pipelines.hub import Hub, open_hub
 from pipelines.sandbox_secrets import hub_environ
 from pipelines.services.cycle import run_cycle
 from pipelines.services.kpis import Published, build_kpis
-from sandbox.comparison import Divergence, compare
-from sandbox.ledger import Figures, summary
 from sandbox.process import SandboxProcess
 
 TRADING = timedelta(days=3)
@@ -30,15 +28,11 @@ class DemoResult:
     """How the play ended.
 
     Attributes:
-        truth: What the sandbox's ledger says, summed by connection.
-        hub: What the hub says of the same.
-        divergences: Every figure in which the two differ, order line by order line.
+        comparison: The hub beside the truth, order line by order line.
         failures: Steps that went wrong, by the hour of the play.
     """
 
-    truth: dict[str, dict[str, int]]
-    hub: dict[str, dict[str, int]]
-    divergences: list[Divergence]
+    comparison: Comparison
     failures: list[str]
     rounds: int
     kpi: Published
@@ -46,10 +40,11 @@ class DemoResult:
     def as_json(self) -> dict[str, Any]:
         """What .orderhub/demo.json holds."""
         return {
-            "agrees": not self.divergences,
-            "truth": self.truth,
-            "hub": self.hub,
-            "divergences": [str(one) for one in self.divergences],
+            "agrees": not self.comparison.divergences,
+            "orders": self.comparison.orders,
+            "truth": self.comparison.truth,
+            "hub": self.comparison.hub,
+            "divergences": [str(one) for one in self.comparison.divergences],
             "failures": self.failures,
             "rounds": self.rounds,
             "kpi_file": str(self.kpi.file),
@@ -86,10 +81,8 @@ def play(world: SandboxProcess, hub: Hub, tell: Tell = lambda _: None) -> DemoRe
         quiet = quiet + 1 if world.now() - begin > TRADING and _is_still(world, hub) else 0
     tell("building the KPI tables")
     published = build_kpis(hub, "demo")
-    truth: Figures = world.get("ledger")
-    with hub.store.read() as tx:
-        ours = hub_figures(tx)
-    return DemoResult(summary(truth), summary(ours), compare(truth, ours), failures, rounds, published)
+    comparison = compare_with_truth(hub.store, world.get("ledger"))
+    return DemoResult(comparison, failures, rounds, published)
 
 
 def write(result: DemoResult, file: Path) -> None:
@@ -100,6 +93,4 @@ def write(result: DemoResult, file: Path) -> None:
 
 def _is_still(world: SandboxProcess, hub: Hub) -> bool:
     """Whether truth and hub agree by now: what is left waits for goods or for a buyer, not for time."""
-    with hub.store.read() as tx:
-        ours = hub_figures(tx)
-    return not compare(world.get("ledger"), ours, must_occur=())
+    return not compare_with_truth(hub.store, world.get("ledger")).divergences

@@ -3,17 +3,18 @@
 import hashlib
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
 
 from connectors.contract import Connector
-from connectors.pacing import shared_pacing
+from connectors.pacing import SharedPacer, shared_pacing
 from connectors.registry import connect
-from connectors.runtime import Clock, Runtime, SystemClock
+from connectors.runtime import Clock, Pacer, Rate, Runtime, SystemClock
 from connectors.tokens import FileTokens
 from order_store.catalogue import load_catalogue
 from order_store.connections import register_connection, retire_connections
@@ -73,13 +74,24 @@ def assemble(config: HubConfig, state: Path, clock: Clock) -> Hub:
     state.mkdir(parents=True, exist_ok=True)
     upgrade(config.store.url)
     store = open_store(config.store.url)
-    runtime = Runtime(clock=clock, tokens=FileTokens(state / "tokens.json"), pacer_for=shared_pacing(state))
+    runtime = Runtime(
+        clock=clock,
+        tokens=FileTokens(state / "tokens"),
+        pacer_for=_pacing(state, clock),
+    )
     with store.begin() as tx:
         for one in config.connections:
             register_connection(tx, one.name, one.connector, one.kind, one.fulfil_from)
         retire_connections(tx, {one.name for one in config.connections})
     _load_catalogue(config, store, state)
     return Hub(config, store, Landing(config.landing.url), clock, runtime, state)
+
+
+def _pacing(state: Path, clock: Clock) -> Callable[[str, Mapping[str, Rate]], Pacer]:
+    """Pacing by the machine's clock; by the world's where the vendors live in one of their own."""
+    if isinstance(clock, SystemClock):
+        return shared_pacing(state)
+    return partial(SharedPacer, state / "pacing.sqlite", now=clock.monotonic, sleep=clock.sleep)
 
 
 def _load_catalogue(config: HubConfig, store: Store, state: Path) -> None:

@@ -39,25 +39,26 @@ def demo(
     shutil.rmtree(home, ignore_errors=True)
     with err.status("setting the stage") as spinner, stage(home.resolve(), seed) as (world, hub):
         result = play(world, hub, lambda scene: spinner.update(scene))
+    comparison = result.comparison
     write(result, HOME / "demo.json")
     if as_json:
         print_json(result.as_json())
     else:
         rows = [
             (connection, who, *(of_whom.get(connection, {}).get(name, 0) for name in FIGURES))
-            for connection in result.truth
-            for who, of_whom in (("truth", result.truth), ("hub", result.hub))
+            for connection in comparison.truth
+            for who, of_whom in (("truth", comparison.truth), ("hub", comparison.hub))
         ]
         print_table(f"{result.rounds} rounds", ("connection", "says", *FIGURES), rows)
         for failure in result.failures:
             err.print(f"[yellow]{failure}[/]", highlight=False)
-        for one in result.divergences[:50]:
+        for one in comparison.divergences[:50]:
             err.print(f"[bold red]{one}[/]", highlight=False)
         out.print(f"KPI tables: {result.kpi.file}", highlight=False)
         out.print(
             "[bold green]The hub and the truth agree, line by line.[/]"
-            if not result.divergences
-            else f"[bold red]{len(result.divergences)} figures differ.[/]"
+            if not comparison.divergences
+            else f"[bold red]{len(comparison.divergences)} figures differ.[/]"
         )
-    if result.divergences:
+    if comparison.divergences:
         raise typer.Exit(1)
