@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from normalization.records import Tracking
 from normalization.statuses import TrackingStatus
-from order_store.dialects import insert_or_ignore, lock_orders
+from order_store.dialects import lock_orders
 from order_store.events import Event, add_events
 from order_store.progress import count_progress
 from order_store.schema.fulfilment import parcels, tracking_events
@@ -68,23 +68,29 @@ def apply_tracking(tx: Connection, parcel_id: int, tracking: Tracking, now: date
 
 
 def _keep_events(tx: Connection, parcel_id: int, tracking: Tracking) -> int:
-    return sum(
-        tx.execute(
-            insert_or_ignore(tx, tracking_events).values(
-                parcel_id=parcel_id,
-                occurred_at=event.occurred_at,
-                code=event.code,
-                description=event.description,
-                status=event.status.value,
-                local_time=event.local_time,
-                city=event.city,
-                region=event.region,
-                country_code=event.country_code,
-                observed_at=tracking.observed_at,
-            )
-        ).rowcount
-        for event in tracking.events
-    )
+    """Add the events that are not known yet; returns how many."""
+    event = tracking_events.c
+    query = select(event.occurred_at, event.code, event.description).where(event.parcel_id == parcel_id)
+    known = {tuple(row) for row in tx.execute(query)}
+    new = {
+        key: {
+            "parcel_id": parcel_id,
+            "occurred_at": one.occurred_at,
+            "code": one.code,
+            "description": one.description,
+            "status": one.status.value,
+            "local_time": one.local_time,
+            "city": one.city,
+            "region": one.region,
+            "country_code": one.country_code,
+            "observed_at": tracking.observed_at,
+        }
+        for one in reversed(tracking.events)
+        if (key := (one.occurred_at, one.code, one.description)) not in known
+    }
+    if new:
+        tx.execute(insert(tracking_events), list(new.values()))
+    return len(new)
 
 
 def _status(
