@@ -15,9 +15,9 @@ from pipelines.services.cycle import run_cycle
 from pipelines.services.kpis import Published, build_kpis
 from sandbox.process import SandboxProcess
 
-TRADING = timedelta(days=3)
+TRADING = timedelta(days=2)
 """So long do buyers order."""
-STEP = timedelta(hours=4)
+STEP = timedelta(hours=6)
 DRAIN = timedelta(days=12)
 """So long may the last parcels take; the play ends as soon as nothing moves any more."""
 ORDERS_PER_DAY = 40
@@ -71,9 +71,8 @@ def play(world: SandboxProcess, hub: Hub, tell: Tell = lambda _: None) -> DemoRe
     rounds, quiet = 0, 0
     while world.now() - begin < TRADING + DRAIN and quiet < 3:
         if world.now() - begin >= TRADING:
-            world.post("advance", {"orders_per_day": 0, "minutes": STEP / timedelta(minutes=1)})
-        else:
-            world.advance(STEP)
+            world.post("advance", {"orders_per_day": 0, "minutes": 0})
+        hub.clock.sleep(STEP.total_seconds())
         tell(f"{world.now():%a %d %b, %H:%M} UTC")
         result = run_cycle(hub)
         rounds += 1

@@ -59,11 +59,11 @@ def run_cycle(
             counts = sum((one.counts for one in sync_orders(hub, name)), PageCounts())
             result.steps[f"read {name}"] = asdict(counts)
     for name in names("wms"):
-        with step(f"stock {name}"):
-            result.steps[f"stock {name}"] = asdict(sync_stock(hub, name))
         with step(f"shipments {name}"):
             result.steps[f"shipments {name}"] = asdict(sync_shipments(hub, name))
             result.steps[f"print {name}"] = asdict(print_picklists(hub, name))
+        with step(f"stock {name}"):
+            result.steps[f"stock {name}"] = asdict(sync_stock(hub, name))
     for name in names("carrier"):
         with step(f"track {name}"):
             result.steps[f"track {name}"] = asdict(track_parcels(hub, name))

@@ -61,7 +61,8 @@ def print_picklists(hub: Hub, connection: str) -> PrintResult:
 def paper_of(hub: Hub, picklist: StoredPicklist) -> PicklistPaper:
     """A picklist as it is printed; it names no customer."""
     warehouse = hub.config.warehouse(picklist.warehouse)
-    titles = {line.sku: line.title for line in picklist.lines}
+    titles = {line.line_no: line.title for line in picklist.lines}
+    titles_by_sku = {one.sku: titles.get(one.line_no, "") for one in picklist.allocations}
     return PicklistPaper(
         reference=picklist.reference,
         order_number=picklist.order_number,
@@ -71,7 +72,7 @@ def paper_of(hub: Hub, picklist: StoredPicklist) -> PicklistPaper:
         ship_by=picklist.dispatch_due_at,
         service=None,
         places=tuple(
-            Place(pick.sku, titles.get(pick.sku, ""), pick.quantity, pick.bin, pick.lot)
+            Place(pick.sku, titles_by_sku.get(pick.sku, ""), pick.quantity, pick.bin, pick.lot)
             for pick in picklist.picks
         ),
     )

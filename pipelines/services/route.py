@@ -1,6 +1,5 @@
 """Gives verified orders to warehouses: builds the problem, asks for a plan, commits it order by order."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Connection, Row, Table, func, select
 
-from normalization.records import Address
 from order_store.allocations import (
     AllocationConflict,
     OrderDecision,
@@ -23,6 +21,7 @@ from order_store.allocations import (
 from order_store.connections import connection_id
 from order_store.dialects import rows_where
 from order_store.personal import personal_data_by_order
+from order_store.picklists import ship_to_digest
 from order_store.schema.fulfilment import picklists, routing_decisions
 from order_store.schema.orders import line_components, order_lines, orders
 from order_store.status import allocatable_units
@@ -84,7 +83,7 @@ def route_orders(hub: Hub) -> RouteResult:
             problem = Problem(
                 now=hub.clock.now(),
                 orders=tuple(one.to_route for one in waiting.values()),
-                sites=routing_sites(hub.config, _parcels_planned(tx)),
+                sites=routing_sites(hub.config, _parcels_planned(tx, hub.clock.now())),
                 stock=available_stock(tx),
                 policy=hub.config.routing_policy(),
             )
@@ -95,11 +94,6 @@ def route_orders(hub: Hub) -> RouteResult:
         if not wanted:
             break
     return result
-
-
-def ship_to_digest(address: Address | None) -> str:
-    """Tells one address from another without keeping it: what a picklist pins."""
-    return hashlib.sha256(msgspec.json.encode(address)).hexdigest()[:16]
 
 
 def _open_orders(tx: Connection, wanted: set[int] | None) -> Iterator[_Open]:
@@ -235,12 +229,13 @@ def _keep_reasons(hub: Hub, tx: Connection, known: _Open, decided: OrderPlan) ->
     )
 
 
-def _parcels_planned(tx: Connection) -> dict[str, dict[date, int]]:
-    """Parcels by warehouse and dispatch day, of picklists that stand."""
+def _parcels_planned(tx: Connection, now: datetime) -> dict[str, dict[date, int]]:
+    """Parcels by warehouse and dispatch day, of picklists that stand; days that are over do not matter."""
     picklist = picklists.c
+    yesterday = (now - timedelta(days=1)).date().isoformat()
     rows = tx.execute(
         select(picklist.warehouse, picklist.dispatch_date, func.count().label("parcels"))
-        .where(picklist.state != "cancelled")
+        .where(picklist.state != "cancelled", picklist.dispatch_date >= yesterday)
         .group_by(picklist.warehouse, picklist.dispatch_date)
     )
     planned: dict[str, dict[date, int]] = defaultdict(dict)
