@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from pipelines.services.warehouse import sync_stock
 from sqlalchemy import select
 
 from connectors.contract import Page
@@ -17,20 +18,22 @@ from connectors.pacing import SharedPacer
 from order_store.catalogue import load_catalogue
 from order_store.orders import StoredOrder, find_order
 from order_store.schema.reading import quarantine
-from order_store.verdicts import StoredHold, held_orders, holds_of, judge_orders
+from order_store.verdicts import StoredHold, holds_of
 from pipelines.config import load_config
 from pipelines.hub import Hub, assemble
 from pipelines.sandbox_secrets import sandbox_environ
+from pipelines.services.cycle import CycleResult, run_cycle
 from pipelines.services.ingest import ingest_page
 from pipelines.services.orders import channel_of, sync_orders
 from pipelines.services.reading import InTransaction, PageCounts, ReadResult, read_stream
+from pipelines.services.verify import verify_orders
 from sandbox.buyers import Wish, place_order
 from sandbox.catalogue_csv import write_catalogue
 from sandbox.merchant import build_world
 from sandbox.registry import open_vendors
 from sandbox.server import Sandbox
 from sandbox.simulation import Simulation
-from sandbox.world import START, ShopOrder, World
+from sandbox.world import START, BinStock, ShopOrder, World
 
 CONFIG = Path(__file__).resolve().parents[2] / "hub.sandbox.yaml"
 
@@ -131,11 +134,20 @@ class Stage:
             text.write(f"{connection},{channel_sku},{sku},,\n")
         with self.hub.store.begin() as tx:
             assert load_catalogue(tx, self.hub.config.catalogue).bad == []
-            held = held_orders(tx)
-        judge = channel_of(self.hub, connection).judge
-        assert judge is not None
-        with self.hub.store.begin() as tx:
-            judge_orders(tx, held, judge, self.clock.now())
+        verify_orders(self.hub)
+
+    def cycle(self) -> CycleResult:
+        """One round of everything, as the schedules do in turn."""
+        return run_cycle(self.hub)
+
+    def set_stock(self, sku: str, units: Mapping[str, int]) -> None:
+        """So many units of a SKU lie at these sites, and none elsewhere."""
+        for code, site in self.world.sites.items():
+            site.stock[sku] = [BinStock("A-01", None, units.get(code, 0))]
+
+    def read_stock(self, wms: str) -> None:
+        """Read the stock of a WMS as the hub's own job does."""
+        sync_stock(self.hub, wms)
 
     def holds(self, order: ShopOrder) -> list[StoredHold]:
         """The reasons for which an order waits now."""
@@ -152,7 +164,7 @@ class Stage:
 def hub_of(environ: Mapping[str, str], clock: WorldClock) -> Hub:
     """A hub whose pacing, too, goes by the world's time."""
     state = Path(environ["ORDERHUB_STATE"])
-    hub = assemble(load_config(CONFIG, environ), state, clock)
+    hub = assemble(load_config(environ["ORDERHUB_CONFIG"], environ), state, clock)
     pacing = partial(SharedPacer, state / "pacing.db", now=clock.monotonic, sleep=clock.sleep)
     return replace(hub, runtime=replace(hub.runtime, pacer_for=pacing))
 
@@ -172,6 +184,7 @@ def open_stage(tmp_path: Path) -> Iterator[OpenStage]:
             plenty: bool = True,
             fickle: bool = False,
             start: datetime = START,
+            config: Callable[[str], str] = str,
         ) -> Stage:
             world = build_world(seed, start=start, plenty=plenty)
             simulation = Simulation(world, fickle=fickle)
@@ -186,6 +199,8 @@ def open_stage(tmp_path: Path) -> Iterator[OpenStage]:
                 "ORDERHUB_STATE": str(folder / "state"),
             }
             clock = WorldClock(simulation)
+            (folder / "hub.yaml").write_text(config(CONFIG.read_text(encoding="utf-8")), encoding="utf-8")
+            environ["ORDERHUB_CONFIG"] = str(folder / "hub.yaml")
             hub = hub_of(environ, clock)
             stack.callback(hub.close)
             return Stage(sandbox, hub, clock, environ)

@@ -19,16 +19,15 @@ from sandbox.registry import CHANNELS
 ROOT = Path(__file__).resolve().parents[2]
 OpenStage = Callable[..., Any]
 READ = """
-import sys
 from pipelines.hub import open_hub
 from pipelines.services.orders import sync_orders
-with open_hub(sys.argv[1]) as hub:
+with open_hub() as hub:
     sync_orders(hub, "shopify-eu")
 """
 
 
 def start_reading(stage: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
-    command = [sys.executable, "-c", READ, "hub.sandbox.yaml"]
+    command = [sys.executable, "-c", READ]
     return subprocess.Popen(command, env=dict(os.environ) | stage.environ, cwd=ROOT)
 
 

@@ -1,0 +1,126 @@
+"""Stock and routing, as they went wrong elsewhere (S23 to S25, S28)."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from order_store.schema.fulfilment import allocations, picklists, stock_positions
+from pipelines.services.route import route_orders
+
+OpenStage = Callable[..., Any]
+ROOT = Path(__file__).resolve().parents[2]
+ROUTE = """
+import sys
+from pipelines.hub import open_hub
+from pipelines.services.route import route_orders
+with open_hub() as hub:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    route_orders(hub)
+"""
+SPOON = "SPOON-BRASS"
+
+
+def ready(stage: Any, units: Mapping[str, int], wishes: list[list[tuple[str, int]]]) -> list[Any]:  # noqa: ANN401
+    """Spoons at these sites, and orders read and verified."""
+    stage.set_stock(SPOON, units)
+    orders = [stage.place("shopify-eu", lines=lines, country="FR") for lines in wishes]
+    stage.wait(minutes=15)
+    stage.read("shopify-eu")
+    stage.read_stock("tryton-lyon")
+    assert [stage.stored(order).row["verification"] for order in orders] == ["verified"] * len(orders)
+    return orders
+
+
+def allocated(stage: Any, sku: str = SPOON) -> dict[str, int]:  # noqa: ANN401
+    """Units of a SKU that are given to warehouses."""
+    query = select(allocations.c.warehouse, func.sum(allocations.c.units)).where(
+        allocations.c.sku == sku, allocations.c.released_at.is_(None)
+    )
+    with stage.hub.store.read() as tx:
+        return {row[0]: int(row[1]) for row in tx.execute(query.group_by(allocations.c.warehouse))}
+
+
+def test_s23_one_unit_and_two_orders_routed_by_two_processes_at_once(open_stage: OpenStage) -> None:
+    stage = open_stage("shopify-eu", "tryton-lyon")
+    orders = ready(stage, {"LYS": 1}, [[(SPOON, 1)], [(SPOON, 1)]])
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", ROUTE],
+            env=dict(os.environ) | stage.environ,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]
+    for worker in workers:
+        assert worker.stdout
+        assert worker.stdout.readline() == b"ready\n"
+    for worker in workers:
+        assert worker.stdin
+        worker.stdin.write(b"go\n")
+        worker.stdin.flush()
+    for worker in workers:
+        worker.communicate(timeout=60)
+        assert worker.returncode == 0
+    assert allocated(stage) == {"LYS": 1}
+    assert sorted(stage.stored(order).row["status"] for order in orders) == ["allocated", "backordered"]
+
+
+@pytest.mark.parametrize("lines", [[(SPOON, 5), ("EU-MATCHA-SET", 5)], [("EU-MATCHA-SET", 5), (SPOON, 5)]])
+def test_s24_two_lines_that_need_the_same_component_do_not_both_get_it(
+    open_stage: OpenStage, lines: list[tuple[str, int]]
+) -> None:
+    stage = open_stage("shopify-eu", "tryton-lyon")
+    ready(stage, {"LYS": 5}, [lines])
+    route_orders(stage.hub)
+    assert allocated(stage) == {"LYS": 5}
+    with stage.hub.store.read() as tx:
+        query = select(stock_positions.c.reserved).where(
+            stock_positions.c.sku == SPOON, stock_positions.c.warehouse == "LYS"
+        )
+        assert tx.scalar(query) == 5
+
+
+@pytest.mark.parametrize(("units", "sites"), [(13, [13]), (20, [5, 15]), (25, [10, 15])])
+def test_s25_a_line_that_may_be_split_is_allocated_once(
+    open_stage: OpenStage, units: int, sites: list[int]
+) -> None:
+    """10 + 15 units: what one site gives, the other does not give again."""
+    stage = open_stage("shopify-eu", "tryton-lyon")
+    (order,) = ready(stage, {"LYS": 10, "BER": 15}, [[(SPOON, units)]])
+    route_orders(stage.hub)
+    route_orders(stage.hub)
+    given = allocated(stage)
+    assert sum(given.values()) == units
+    assert len(given) == len(sites)
+    assert given.get("LYS", 0) <= 10
+    assert given.get("BER", 0) <= 15
+    assert stage.stored(order).lines[0]["allocated"] == units
+
+
+def test_s28_a_site_with_room_for_three_parcels_a_day_gets_exactly_three(open_stage: OpenStage) -> None:
+    def three_a_day(config: str) -> str:
+        return config.replace("parcels_per_day: 400", "parcels_per_day: 3")
+
+    stage = open_stage("shopify-eu", "tryton-lyon", config=three_a_day)
+    ready(stage, {"LYS": 100}, [[(SPOON, 1)]] * 8)
+    route_orders(stage.hub)
+    route_orders(stage.hub)
+    with stage.hub.store.read() as tx:
+        days = Counter(tx.scalars(select(picklists.c.dispatch_date).where(picklists.c.warehouse == "LYS")))
+    assert days
+    assert max(days.values()) == 3
+    first = min(days)
+    assert days[first] == 3
+    stage.wait(days=1)
+    route_orders(stage.hub)
+    assert sum(allocated(stage).values()) >= 6
