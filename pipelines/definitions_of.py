@@ -67,7 +67,7 @@ def definitions(config: HubConfig, source: str = "", target: Path = TARGET) -> d
     )
 
 
-def build(environ: Mapping[str, str] = os.environ) -> dg.Definitions:
+def build(environ: Mapping[str, str] = os.environ, target: Path = TARGET) -> dg.Definitions:
     """The definitions of the configuration at hand.
 
     That is ORDERHUB_CONFIG, else ./hub.yaml, else the sandbox's, so that the code location loads in a
@@ -79,4 +79,4 @@ def build(environ: Mapping[str, str] = os.environ) -> dg.Definitions:
     path = Path(environ.get("ORDERHUB_CONFIG", DEFAULT_CONFIG))
     if "ORDERHUB_CONFIG" not in environ and not path.exists():
         path = SANDBOX_CONFIG
-    return definitions(load_config(path, environ, with_secrets=False), str(path.resolve()))
+    return definitions(load_config(path, environ, with_secrets=False), str(path.resolve()), target)

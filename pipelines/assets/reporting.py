@@ -1,6 +1,7 @@
 """What all assets share: owners, retries, order of steps, counts as metadata, errors that say what to do."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
@@ -16,8 +17,13 @@ from connectors.errors import ConnectorError, CredentialsRejected, StreamBroken
 from pipelines.problems import ProblemError
 
 OWNERS = ["team:orders"]
-RETRY = dg.RetryPolicy(max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
-"""Minutes, not seconds: short troubles are over before the transport gives up."""
+RETRY = dg.RetryPolicy(
+    max_retries=2,
+    delay=float(os.environ.get("ORDERHUB_RETRY_SECONDS", "60")),
+    backoff=dg.Backoff.EXPONENTIAL,
+    jitter=dg.Jitter.PLUS_MINUS,
+)
+"""A minute, then two: short troubles are over before the transport gives up."""
 
 if TYPE_CHECKING:
     Result: TypeAlias = dg.MaterializeResult[None]
