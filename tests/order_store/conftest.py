@@ -6,6 +6,7 @@ import pytest
 
 from order_store.connections import register_connection
 from order_store.engine import Store, open_store
+from order_store.schema import metadata
 from tests.postgres import empty_database, running_postgres
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -17,9 +18,27 @@ def postgres_server() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def postgres_store(postgres_server: str) -> Iterator[str]:
+    """A database with the tables made, which each test finds empty."""
+    with empty_database(postgres_server) as url:
+        made = open_store(url)
+        made.create_all()
+        made.close()
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
+def database(request: pytest.FixtureRequest) -> str:
+    """Each test that asks for a store runs once on each of them."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def empty_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without tables."""
+    if database == "sqlite":
         yield f"sqlite:///{tmp_path / 'hub.db'}"
         return
     with empty_database(request.getfixturevalue("postgres_server")) as url:
@@ -27,10 +46,26 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
+def store_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with the tables made and nothing in them."""
+    if database == "sqlite":
+        url = f"sqlite:///{tmp_path / 'hub.db'}"
+        made = open_store(url)
+        made.create_all()
+    else:
+        url = request.getfixturevalue("postgres_store")
+        made = open_store(url)
+        names = ", ".join(metadata.tables)
+        with made.begin() as tx:
+            tx.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+    made.close()
+    return url
+
+
+@pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
-    """An empty store with the tables made; once on SQLite, once on PostgreSQL."""
+    """An empty store; once on SQLite, once on PostgreSQL."""
     opened = open_store(store_url)
-    opened.create_all()
     yield opened
     opened.close()
 

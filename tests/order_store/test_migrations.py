@@ -14,9 +14,9 @@ from order_store.schema.reading import connections
 from order_store.views import view_definitions
 
 
-def test_an_upgraded_database_is_what_the_tables_say(store_url: str) -> None:
-    upgrade(store_url)
-    store = open_store(store_url)
+def test_an_upgraded_database_is_what_the_tables_say(empty_url: str) -> None:
+    upgrade(empty_url)
+    store = open_store(empty_url)
     with store.read() as tx:
         differences = compare_metadata(MigrationContext.configure(tx), metadata)
         assert differences == []
@@ -26,12 +26,12 @@ def test_an_upgraded_database_is_what_the_tables_say(store_url: str) -> None:
     store.close()
 
 
-def test_upgrading_again_keeps_what_is_there(store_url: str) -> None:
-    upgrade(store_url)
-    store = open_store(store_url)
+def test_upgrading_again_keeps_what_is_there(empty_url: str) -> None:
+    upgrade(empty_url)
+    store = open_store(empty_url)
     with store.begin() as tx:
         register_connection(tx, "shop", "woocommerce", "channel")
-    upgrade(store_url)
+    upgrade(empty_url)
     with store.read() as tx:
         assert list(tx.scalars(select(connections.c.name))) == ["shop"]
     store.close()
