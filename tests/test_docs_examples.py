@@ -3,8 +3,8 @@
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,8 +22,11 @@ from analytics.publish import stamp
 from normalization import registry
 from normalization.records import CanonicalOrder
 from normalization.registry import Context
+from order_store.connections import connection_id
 from order_store.engine import open_store
 from order_store.migrations import upgrade
+from order_store.orders import apply_orders
+from order_store.outbox import State, claim, enqueue, messages, settle
 from pipelines.cli.app import app
 from pipelines.hub import open_hub
 from pipelines.services.kpis import kpi_file
@@ -202,7 +205,7 @@ def test_the_readme_s_python_opens_the_file(
 
 
 @pytest.fixture
-def small_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def small_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the small hub.yaml of the page on configuration, and the secrets that it names."""
     (small,) = blocks(DOCS / "configuration.md", "yaml")
     (tmp_path / "hub.yaml").write_text(small)
@@ -211,7 +214,7 @@ def small_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     for name in ("ORDERHUB_STATE", "ORDERHUB_SANDBOX", "ORDERHUB_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    yield tmp_path
+    return tmp_path
 
 
 def test_files_lie_where_the_pages_say(small_hub: Path) -> None:
@@ -221,8 +224,25 @@ def test_files_lie_where_the_pages_say(small_hub: Path) -> None:
     assert (small_hub / ".orderhub" / "state").is_dir()
 
 
-def test_sending_again_by_hand_works(small_hub: Path) -> None:
+def test_sending_again_by_hand_works(small_hub: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with open_hub() as hub, hub.store.begin() as tx:
+        shop, now = connection_id(tx, "shop"), hub.clock.now()
+        (applied,) = apply_orders(tx, shop, [example()], now=now)
+        enqueue(
+            tx,
+            order_id=applied.order_id,
+            connection_id=shop,
+            operation="confirm_shipment",
+            reference="P-1",
+            subject_id=1,
+            now=now,
+        )
+        (row,) = claim(tx, shop, "a sender", now, timedelta(minutes=1), 1)
+        assert settle(tx, row, State.REJECTED, now=now, reason="no such carrier")
     run(*blocks(DOCS / "operating.md", "python"), "again")
+    assert "confirm_shipment P-1 rejected no such carrier" in capsys.readouterr().out
+    with open_hub() as hub, hub.store.read() as tx:
+        assert [one.state for one in messages(tx)] == [State.PENDING]
 
 
 def test_the_statement_for_a_restored_store_fits_the_schema(tmp_path: Path) -> None:
