@@ -10,10 +10,14 @@ from normalization.errors import NormalizationError, Reason
 from normalization.records import Address, CanonicalOrder, OrderLine, Picklist, PicklistLine
 from order_store.orders import load_order
 from order_store.outbox import OutboxRow
-from order_store.picklists import StoredPicklist, load_picklist, ship_to_digest
+from order_store.picklists import ENDED, StoredPicklist, load_picklist, ship_to_digest
 from pipelines.services.confirm import confirmation_of
 
 PUSH, AMEND, CANCEL, CONFIRM = "push_picklist", "amend_picklist", "cancel_picklist", "confirm_shipment"
+
+
+class NothingToSend(Exception):
+    """The picklist has ended, so a message that would make or change it has no sense any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ def body_of(tx: Transaction, connector: str, row: OutboxRow) -> Body:
 
     Raises:
         NormalizationError: If the vendor's form wants what the store does not have.
+        NothingToSend: If the picklist has ended.
     """
     if row.operation == CONFIRM:
         confirmation = confirmation_of(tx, row.subject_id, row.reference)
@@ -46,6 +51,8 @@ def body_of(tx: Transaction, connector: str, row: OutboxRow) -> Body:
     stored = load_picklist(tx, row.subject_id)
     if row.operation == CANCEL:
         return Body(mapping.cancel_picklist(stored.reference, stored.wms_id or ""))
+    if stored.state in ENDED:
+        raise NothingToSend(f"the picklist is {stored.state}")
     picklist = _picklist(stored, load_order(tx, stored.order_id).order)
     digest = ship_to_digest(picklist.ship_to)
     if row.operation == AMEND:

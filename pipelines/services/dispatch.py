@@ -19,6 +19,7 @@ from uuid import uuid4
 from connectors.contract import Outcome, Safety, WriteResult
 from connectors.errors import (
     AnswerLost,
+    ConnectorError,
     CredentialsRejected,
     RateLimited,
     RecordRejected,
@@ -30,7 +31,7 @@ from order_store.connections import connection_id
 from order_store.events import Event, add_events
 from order_store.outbox import OutboxRow, State, claim, postpone, postpone_connection, settle
 from pipelines.hub import Hub
-from pipelines.services.bodies import Body, body_of
+from pipelines.services.bodies import Body, NothingToSend, body_of
 from pipelines.services.outcomes import Settled, follow
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,10 @@ LONGEST_CALL = timedelta(minutes=4)
 BATCH = 20
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 CREDENTIALS_WAIT = timedelta(minutes=5)
+MOST_DOUBTS = 12
+"""A message that is in doubt again after so many tries is left to a person."""
+_UNEXPECTED = (LookupError, TypeError, ValueError, AttributeError)
+"""What a mapping raises on an order that it cannot say, and a connector on an answer of another shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,8 @@ class DispatchResult:
     """What became of the rows that were taken.
 
     Attributes:
-        sent: Rows that the vendor was asked about; all others below but `superseded` are among them.
+        sent: Rows that the vendor was asked about. Most others count some of them.
+        needs_person: In doubt, and not asked about again.
         postponed: To be tried again later: no connection, rate limits, credentials.
         lost: Answered after the claim had run out; whoever has it now records the outcome.
     """
@@ -169,11 +175,17 @@ class _Sender:
             message = self._body(row)
             digest = message.digest
             answer = self._ask(row, message)
-        except (NormalizationError, RecordRejected) as error:
+        except RecordRejected as error:
             answer = WriteResult(Outcome.REJECTED, reason=str(error))
         except _PersonNeeded as error:
             return self._leave_to_person(row, str(error))
-        except (AnswerLost, StreamBroken) as error:
+        except NothingToSend as error:
+            with self._hub.store.begin() as tx:
+                settle(tx, row, State.SUPERSEDED, now=self._hub.clock.now(), reason=str(error))
+            return DispatchResult()
+        except (AnswerLost, StreamBroken, *_UNEXPECTED) as error:
+            if row.attempts >= MOST_DOUBTS:
+                return self._leave_to_person(row, f"in doubt after {row.attempts + 1} tries: {_named(error)}")
             answer = _Later(error, in_doubt=True)
         except Transient as error:
             answer = _Later(error, in_doubt=row.was_in_doubt)
@@ -185,10 +197,11 @@ class _Sender:
         try:
             with self._hub.store.read() as tx:
                 return body_of(tx, self._vendor, row)
-        except NormalizationError as error:
+        except _UNEXPECTED as error:
             if row.was_in_doubt:
-                raise _PersonNeeded(f"it may have been done, and cannot be made again: {error}") from error
-            raise
+                why = f"it may have been done, and cannot be made again: {_named(error)}"
+                raise _PersonNeeded(why) from error
+            raise RecordRejected(f"it cannot be put into the vendor's form: {_named(error)}") from error
 
     def _ask(self, row: OutboxRow, message: Body) -> WriteResult:
         operation = self._connector.operations.get(row.operation)
@@ -232,7 +245,7 @@ class _Sender:
         return DispatchResult().plus("sent", name if own else "lost")
 
     def _postpone(self, row: OutboxRow, wait: timedelta, error: Exception, *, in_doubt: bool) -> bool:
-        reason = f"{type(error).__name__}: {error}"
+        reason = _named(error)
         log.warning("%s: %s %s waits %s: %s", self._name, row.operation, row.reference, wait, reason)
         with self._hub.store.begin() as tx:
             now = self._hub.clock.now()
@@ -243,3 +256,9 @@ class _Sender:
         self._postpone(row, error.retry_after, error, in_doubt=row.was_in_doubt)
         with self._hub.store.begin() as tx:
             postpone_connection(tx, self._id, self._hub.clock.now() + error.retry_after)
+
+
+def _named(error: Exception) -> str:
+    """An error's kind and, where its words are the hub's own and name nobody, its words."""
+    own = isinstance(error, ConnectorError | NormalizationError)
+    return f"{type(error).__name__}: {error}" if own else type(error).__name__

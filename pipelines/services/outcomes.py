@@ -132,7 +132,7 @@ def _amended(tx: Transaction, settled: Settled, picklist: StoredPicklist) -> Non
 
 def _cancelled(tx: Transaction, settled: Settled, picklist: StoredPicklist) -> None:
     reason = settled.result.reason
-    if picklist.state in ENDED:
+    if picklist.state is State.CANCELLED or (settled.applied and picklist.state in ENDED):
         return  # it was read from the WMS already
     if settled.applied:
         withdraw(tx, picklist, settled.now, picklist.why or "cancelled")

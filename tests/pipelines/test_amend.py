@@ -9,6 +9,7 @@ import pytest
 from normalization.records import PickedLine, Version, WmsParcel, WmsShipment
 from normalization.statuses import WmsState
 from order_store.outbox import State as Message
+from order_store.outbox import retry
 from order_store.picklists import State
 from pipelines.services.amend import AmendResult, amend_orders
 from pipelines.services.conservation import RULES, violations
@@ -291,3 +292,21 @@ def test_a_refused_picklist_of_a_cancelled_order_gives_its_units_back(open_desk:
     assert amend_orders(desk.hub) == AmendResult(orders=1, withdrawn=1)
     assert desk.picklist(picklist_id).state is State.CANCELLED
     assert desk.reserved("LYS", SPOON) == 0
+    with desk.hub.store.begin() as tx:
+        assert retry(tx, desk.outbox("tryton-lyon")[0].id, desk.hub.clock.now())
+    assert dispatch(desk.hub, "tryton-lyon") == DispatchResult()
+    assert desk.shipments("tryton-lyon") == [], "not even if somebody has it sent again"
+
+
+def test_a_parcel_that_leaves_before_the_cancellation_arrives_is_an_intercept(open_desk: OpenDesk) -> None:
+    desk = open_desk(SHOP, "tryton-lyon")
+    order = desk.place(SHOP, (SPOON, 2))
+    picklist_id = desk.allocate(order, "LYS")
+    dispatch(desk.hub, "tryton-lyon")
+    cancel(desk, order)
+    assert amend_orders(desk.hub).cancelling == 1
+    desk.ship("tryton-lyon", desk.picklist(picklist_id).reference, "1Z0001")
+    assert dispatch(desk.hub, "tryton-lyon").rejected == 1
+    picklist = desk.picklist(picklist_id)
+    assert (picklist.state, picklist.intercept) == (State.SHIPPED, True)
+    assert desk.events(order).count("intercept_needed") == 1

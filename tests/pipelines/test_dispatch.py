@@ -11,12 +11,14 @@ from threading import Event
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from connectors.errors import CredentialsRejected
 from order_store.connections import connection_id
 from order_store.outbox import State as Message
 from order_store.outbox import claim, retry, settle
 from order_store.picklists import State
+from order_store.schema.fulfilment import picklists
 from pipelines.services.dispatch import DispatchResult, dispatch
 from sandbox.vendor import Vendor, VendorAnswer, VendorRequest
 
@@ -214,3 +216,53 @@ def test_a_vendor_that_asks_to_wait_is_asked_once_for_all(open_desk: OpenDesk) -
     desk.sandbox.vendors["shipbob-us"] = vendor
     desk.wait(minutes=3)
     assert dispatch(desk.hub, "shipbob-us") == DispatchResult(sent=2, applied=2)
+
+
+class Mumbling:
+    """A vendor whose answers to writes say nothing; it does what it is asked, or not."""
+
+    def __init__(self, vendor: Vendor, *, obeys: bool) -> None:
+        self._vendor = vendor
+        self._obeys = obeys
+        self.faults = vendor.faults
+
+    def handle(self, request: VendorRequest) -> VendorAnswer:
+        if request.method == "GET" or self._obeys:
+            answer = self._vendor.handle(request)
+        return answer if request.method == "GET" else VendorAnswer(201, b"{}")
+
+
+def test_an_answer_of_another_shape_leaves_the_message_in_doubt(open_desk: OpenDesk) -> None:
+    desk, _order, picklist_id = ready(open_desk, "shipbob-us", "ORD")
+    vendor = desk.sandbox.vendors["shipbob-us"]
+    desk.sandbox.vendors["shipbob-us"] = Mumbling(vendor, obeys=True)
+    assert dispatch(desk.hub, "shipbob-us") == DispatchResult(sent=1, in_doubt=1)
+    desk.wait(minutes=2)
+    assert dispatch(desk.hub, "shipbob-us") == DispatchResult(sent=1, applied=1)
+    assert desk.picklist(picklist_id).wms_id == desk.shipments("shipbob-us")[0].wms_id
+
+
+def test_a_message_that_stays_in_doubt_is_left_to_a_person(open_desk: OpenDesk) -> None:
+    desk, order, _picklist = ready(open_desk, "shipbob-us", "ORD")
+    desk.sandbox.vendors["shipbob-us"] = Mumbling(desk.sandbox.vendors["shipbob-us"], obeys=False)
+    tries = []
+    for _ in range(20):
+        tries.append(dispatch(desk.hub, "shipbob-us"))
+        desk.wait(hours=2)
+    assert [one.in_doubt for one in tries] == [1] * 12 + [0] * 8
+    assert [one.needs_person for one in tries] == [0] * 12 + [1] + [0] * 7
+    assert [row.state for row in desk.outbox("shipbob-us")] == [Message.NEEDS_PERSON]
+    assert desk.events(order).count("person_needed") == 1
+
+
+def test_a_picklist_that_the_vendors_form_cannot_say_is_refused_by_itself(open_desk: OpenDesk) -> None:
+    desk, _order, picklist_id = ready(open_desk, "shipbob-us", "ORD")
+    good = desk.allocate(desk.place("shopify-eu", (SPOON, 1)), "ORD")
+    with desk.hub.store.begin() as tx:
+        tx.execute(update(picklists).where(picklists.c.id == picklist_id).values(site="nowhere"))
+    assert dispatch(desk.hub, "shipbob-us") == DispatchResult(sent=2, rejected=1, applied=1)
+    refused = desk.picklist(picklist_id)
+    assert refused.state is State.EXCEPTION
+    assert refused.why is not None
+    assert "location id" in refused.why
+    assert desk.picklist(good).state is State.ACCEPTED
