@@ -21,7 +21,7 @@ from connectors.registry import KINDS, connector_class
 from normalization import money, records, registry
 from normalization.errors import Reason
 from normalization.registry import Context
-from normalization.statuses import StockBasis
+from normalization.statuses import OrderStatus, StockBasis
 from normalization.verification import HoldCode
 from order_store import outbox, picklists
 from pipelines.cli.app import app
@@ -226,6 +226,11 @@ def test_every_error_of_a_connector_is_explained() -> None:
     tree = ast.parse(Path(errors.__file__).read_text())
     classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)} - {"ConnectorError"}
     assert first_cells("operating.md", "Errors of a connection") == classes
+
+
+def test_every_status_of_an_order_is_defined() -> None:
+    section_of = section((DOCS / "definitions.md").read_text(), "Quantities are the truth")
+    assert {row[0] for row in rows(section_of)} == members(OrderStatus)
 
 
 def test_every_conservation_rule_is_explained() -> None:
