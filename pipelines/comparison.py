@@ -16,8 +16,9 @@ from order_store.schema.reading import connections
 from sandbox.comparison import Divergence, compare
 from sandbox.ledger import Figures, LineFigures, OrderFigures, summary
 
-TELL_REFUNDS = ("shopify", "vendure", "woocommerce")
-"""Channels whose orders carry their refunds; Amazon's are in its Finances API."""
+TELL_REFUNDS = ("shopify", "vendure")
+"""Channels whose refunds are returns of money for goods: Amazon's are in its Finances API, and WooCommerce
+books units that were taken off before shipping as refunds too."""
 TELL_RETURNS = ("shopify",)
 """Channels that say of a refund whether goods came back."""
 

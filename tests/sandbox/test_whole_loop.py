@@ -33,7 +33,7 @@ Key = tuple[str, str]
 SETTLED = timedelta(minutes=90)
 """Buyers cancel and edit within 75 minutes; this hub waits, since it could not take a picklist back."""
 PAID = (PaymentState.CAPTURED, PaymentState.AUTHORIZED)
-TELLS_REFUNDS = ("shopify-eu", "woo-de", "vendure-us")
+TELLS_REFUNDS = ("shopify-eu", "vendure-us")
 
 
 class WorldClock:
