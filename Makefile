@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help run test test-real setup setup-dev dev check lint types lock bench clean
+.PHONY: help run test test-real try-real setup setup-dev dev check lint types lock bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -17,6 +17,9 @@ test: setup-dev ## Set up, then run every test that needs no real shop
 
 test-real: setup-dev ## Install and start a real shop and a real WMS on loopback, and run the hub between them
 	$(BIN)/python -m pytest -m real tests/real $(ARGS)
+
+try-real: setup-dev ## Start a real shop and a real WMS on loopback with a hub.yaml for them, and say what to do next
+	$(BIN)/python -m tests.real.try_out
 
 setup: $(VENV)/.runtime ## Build .venv with what the hub needs to run
 

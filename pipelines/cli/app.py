@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from pipelines.cli import demo, dev, explain, normalize, quarantine, replay, sandbox, status, sync
+from pipelines.cli import demo, dev, explain, kpis, normalize, quarantine, replay, sandbox, status, sync
 from pipelines.cli.output import fail
 from pipelines.problems import ProblemError
 
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("dev")(dev.dev)
 app.command("sync")(sync.sync)
+app.command("kpis")(kpis.kpis)
 app.command("status")(status.status)
 app.command("explain")(explain.explain)
 app.command("normalize")(normalize.normalize)

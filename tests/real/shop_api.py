@@ -23,12 +23,8 @@ STEPS = {
     "pay": """mutation($input: PaymentInput!) {
       addPaymentToOrder(input: $input) { __typename ... on Order { id code state } } }""",
 }
-SETTLE = "mutation($id: ID!) { settlePayment(id: $id) { __typename ... on Payment { state } } }"
 LOGIN = """mutation($user: String!, $password: String!) {
   login(username: $user, password: $password) { __typename } }"""
-ORDER = """query($id: ID!) { order(id: $id) {
-  state updatedAt payments { id state } lines { id quantity productVariant { sku } }
-  fulfillments { state method trackingCode lines { orderLineId quantity } } } }"""
 CATALOGUE = "{ productVariants(options: {take: 100}) { items { id sku } } }"
 
 

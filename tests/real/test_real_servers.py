@@ -28,7 +28,9 @@ from normalization.registry import Context
 from normalization.statuses import ChannelState, PaymentMode, PaymentState, WmsState
 from normalization.wms import tryton as warehouse
 from tests.real.servers import Servers
-from tests.real.shop_api import ORDER, SETTLE, Session, Shop
+from tests.real.shop_api import Session, Shop
+from tests.real.shop_owner import order as order_in
+from tests.real.shop_owner import settle
 from tests.real.wms_floor import Floor
 
 pytestmark = pytest.mark.real
@@ -155,7 +157,7 @@ def test_an_order_goes_from_vendure_through_tryton_and_back(
     settle(owner, order_id)
     told = confirm(vendure, order, parcel)
     assert told.outcome is Outcome.APPLIED
-    seen = owner.ask(ORDER, id=order_id)["order"]
+    seen = order_in(owner, order_id)
     assert seen["state"] == "Shipped"
     assert [(one["method"], one["trackingCode"]) for one in seen["fulfillments"]] == [
         ("UPS", "1Z0REAL0000000001")
@@ -166,9 +168,9 @@ def test_s47_a_payment_settled_later_arrives_though_updated_at_stands_still(
     servers: Servers, vendure: Vendure, owner: Session
 ) -> None:
     order_id = buy(servers, owner, BOOK_BIRDS=1)
-    before = owner.ask(ORDER, id=order_id)["order"]
+    before = order_in(owner, order_id)
     settle(owner, order_id)
-    after = owner.ask(ORDER, id=order_id)["order"]
+    after = order_in(owner, order_id)
     assert (after["state"], after["updatedAt"]) == ("PaymentSettled", before["updatedAt"])
 
     far = datetime.now(UTC) + DAY
@@ -194,7 +196,7 @@ def test_a_confirmation_that_is_sent_again_makes_one_fulfilment(
     first = vendure.write("confirm_shipment", body, message.reference)
     assert vendure.write("confirm_shipment", body, message.reference) == first
     assert vendure.look_up("confirm_shipment", body, message.reference) == first
-    seen = owner.ask(ORDER, id=order_id)["order"]
+    seen = order_in(owner, order_id)
     assert (seen["state"], len(seen["fulfillments"])) == ("PartiallyShipped", 1)
 
 
@@ -237,12 +239,6 @@ def test_changes_of_moves_alone_are_read_as_changes_of_the_shipment(
 
     pages = list(tryton.read("shipments", Window(since, since + DAY)))
     assert wms_id in [record.external_id for page in pages for record in page.records]
-
-
-def settle(owner: Session, order_id: str) -> None:
-    """The owner takes the money that was authorized at checkout."""
-    (payment,) = owner.ask(ORDER, id=order_id)["order"]["payments"]
-    owner.ask(SETTLE, id=payment["id"])
 
 
 def confirm(vendure: Vendure, order: CanonicalOrder, parcel: WmsParcel) -> WriteResult:
