@@ -44,7 +44,8 @@ def build(snapshot: Path, database: Path, time_zone: str, target_folder: Path) -
     command = [sys.executable, "-m", "dbt.cli.main", "--quiet"]
     command += build_arguments(snapshot, database, time_zone)
     command += ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-    command += ["--target-path", str(target_folder), "--log-path", str(target_folder / "logs")]
+    target = target_folder.resolve()  # dbt takes a relative one from the project's folder
+    command += ["--target-path", str(target), "--log-path", str(target / "logs")]
     database.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "DO_NOT_TRACK": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603

@@ -14,7 +14,7 @@ from dagster_dbt import DbtCliResource, DbtProject
 from analytics.build import PROJECT, BuildFailedError
 
 TARGET = Path(".orderhub/dbt")
-SOURCES = (".sql", ".yml")
+SOURCES = ("*.yml", "models/**/*.*", "macros/**/*.*", "tests/**/*.*")
 
 
 def prepared_project(target: Path = TARGET) -> DbtProject:
@@ -44,7 +44,7 @@ def dbt_resource(project: DbtProject) -> DbtCliResource:
 
 def _digest() -> str:
     digest = hashlib.sha256(version("dbt-core").encode())
-    for path in sorted(path for path in PROJECT.rglob("*") if path.suffix in SOURCES):
+    for path in sorted(path for pattern in SOURCES for path in PROJECT.glob(pattern)):
         digest.update(str(path.relative_to(PROJECT)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 

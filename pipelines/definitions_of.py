@@ -39,9 +39,9 @@ def definitions(config: HubConfig, source: str = "", target: Path = TARGET) -> d
     carriers = [asset for one in config.enabled("carrier") for asset in carrier_assets(one)]
     writers = {
         ORDERS: [asset.key for asset in channels],
-        STOCK: [asset.key for asset in wmss if asset.key.path[-1] == "stock"],
+        STOCK: [asset.key for asset in wmss if asset.key.path[-1].endswith("_stock")],
         PICKLISTS_SENT: [PICKLISTS],
-        PARCELS: [asset.key for asset in wmss if asset.key.path[-1] == "shipments"],
+        PARCELS: [asset.key for asset in wmss if asset.key.path[-1].endswith("_shipments")],
         TRACKING: [asset.key for asset in carriers],
     }
     project = prepared_project(target)

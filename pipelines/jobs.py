@@ -62,8 +62,8 @@ def shared_jobs(config: HubConfig, models: dg.AssetsDefinition) -> list[AssetJob
 _READ = {"channel": ("orders",), "wms": ("stock", "shipments"), "carrier": ("tracking",)}
 
 
-def _paths(connection: str, kind: str) -> list[Sequence[str]]:
-    return [[asset_name(connection), asset] for asset in _READ[kind]]
+def _paths(connection: str, kind: str) -> list[str]:
+    return [f"{asset_name(connection)}_{asset}" for asset in _READ[kind]]
 
 
 def _keys(paths: Sequence[str | Sequence[str]]) -> dg.AssetSelection:
@@ -81,7 +81,7 @@ def _sync(connection: str, kind: str) -> AssetJob:
 def _backfill(connection: str) -> AssetJob:
     return dg.define_asset_job(
         f"backfill_{asset_name(connection)}",
-        selection=_keys([[asset_name(connection), "orders_by_day"]]),
+        selection=_keys([f"{asset_name(connection)}_orders_by_day"]),
         tags=BACKFILL_TAGS,
         description=f"Read days of {connection} (again), by the day on which orders were placed.",
     )

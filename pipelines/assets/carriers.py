@@ -6,7 +6,7 @@ import dagster as dg
 
 from normalization.registry import CARRIERS
 from pipelines.assets.channels import asset_name
-from pipelines.assets.reporting import OWNERS, RETRY, Result, Turn, metadata_of, stopping, version_of
+from pipelines.assets.reporting import OWNERS, Result, Turn, metadata_of, retry_policy, stopping, version_of
 from pipelines.assets.tables import PARCELS
 from pipelines.config_models import Connection
 from pipelines.resources import HubResource
@@ -18,12 +18,12 @@ def carrier_assets(connection: Connection) -> list[dg.AssetsDefinition]:
     name = asset_name(connection.name)
 
     @dg.asset(
-        key=[name, "tracking"],
+        key=f"{name}_tracking",
         group_name="carriers",
         kinds={connection.connector},
         owners=OWNERS,
         pool=f"{name}_api",
-        retry_policy=RETRY,
+        retry_policy=retry_policy(),
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=12)),
         deps=[PARCELS],
         op_tags=Turn.TRACKING.tags,

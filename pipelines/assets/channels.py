@@ -10,7 +10,16 @@ from normalization.registry import CHANNELS
 from order_store.connections import connection_id
 from order_store.quarantine import list_quarantine
 from order_store.schema.orders import orders as orders_table
-from pipelines.assets.reporting import OWNERS, RETRY, Result, Turn, metadata_of, records, stopping, version_of
+from pipelines.assets.reporting import (
+    OWNERS,
+    Result,
+    Turn,
+    metadata_of,
+    records,
+    retry_policy,
+    stopping,
+    version_of,
+)
 from pipelines.config_models import Connection
 from pipelines.hub import Hub
 from pipelines.resources import HubResource
@@ -32,7 +41,7 @@ def channel_assets(connection: Connection) -> list[dg.AssetsDefinition]:
 
 def _orders(connection: Connection) -> dg.AssetsDefinition:
     name = asset_name(connection.name)
-    key = dg.AssetKey([name, "orders"])
+    key = dg.AssetKey(f"{name}_orders")
 
     @dg.asset(
         key=key,
@@ -40,7 +49,7 @@ def _orders(connection: Connection) -> dg.AssetsDefinition:
         kinds={connection.connector},
         owners=OWNERS,
         pool=f"{name}_api",
-        retry_policy=RETRY,
+        retry_policy=retry_policy(),
         op_tags=Turn.READ.tags,
         code_version=version_of(CHANNELS[connection.connector]),
         freshness_policy=dg.FreshnessPolicy.time_window(
@@ -73,7 +82,7 @@ def _orders(connection: Connection) -> dg.AssetsDefinition:
 
 def _backfill(connection: Connection) -> dg.AssetsDefinition:
     name = asset_name(connection.name)
-    key = dg.AssetKey([name, "orders_by_day"])
+    key = dg.AssetKey(f"{name}_orders_by_day")
 
     @dg.asset(
         key=key,
@@ -81,7 +90,7 @@ def _backfill(connection: Connection) -> dg.AssetsDefinition:
         kinds={connection.connector},
         owners=OWNERS,
         pool=f"{name}_backfill",
-        retry_policy=RETRY,
+        retry_policy=retry_policy(),
         partitions_def=BACKFILL,
         code_version=version_of(CHANNELS[connection.connector]),
         check_specs=[_nothing_vanished(key)],

@@ -6,7 +6,16 @@ from sqlalchemy import func, select
 from order_store.schema.fulfilment import allocations as allocations_table
 from order_store.schema.orders import holds, orders
 from pipelines.assets.conservation import conservation_checks
-from pipelines.assets.reporting import OWNERS, RETRY, Result, Turn, metadata_of, records, stopping, version_of
+from pipelines.assets.reporting import (
+    OWNERS,
+    Result,
+    Turn,
+    metadata_of,
+    records,
+    retry_policy,
+    stopping,
+    version_of,
+)
 from pipelines.assets.sending import sending_asset
 from pipelines.assets.tables import ORDERS, PARCELS, STOCK
 from pipelines.config import HubConfig
@@ -27,7 +36,7 @@ POOL = "order_store"
     kinds={"python"},
     owners=OWNERS,
     pool=POOL,
-    retry_policy=RETRY,
+    retry_policy=retry_policy(),
     deps=[ORDERS],
     op_tags=Turn.DECIDE.tags,
     code_version=version_of("normalization.verification"),
@@ -47,7 +56,7 @@ def canonical_orders(context: dg.AssetExecutionContext, hub: HubResource) -> Res
     kinds={"python"},
     owners=OWNERS,
     pool=POOL,
-    retry_policy=RETRY,
+    retry_policy=retry_policy(),
     deps=[CANONICAL, STOCK],
     op_tags=Turn.DECIDE.tags,
     code_version=version_of("warehouse_routing.router"),
@@ -98,14 +107,10 @@ def _held(hub: Hub) -> tuple[int, dg.MarkdownMetadataValue]:
     """How many orders there are, and how many of them wait for what."""
     with hub.store.read() as tx:
         rows = tx.scalar(select(func.count()).select_from(orders)) or 0
-        waiting = (
-            tx.execute(
-                select(holds.c.code, func.count(holds.c.order_id.distinct()))
-                .where(holds.c.released_at.is_(None))
-                .group_by(holds.c.code)
-                .order_by(func.count().desc())
-            )
-            .tuples()
-            .all()
-        )
-    return rows, records((f"{code}: {count}" for code, count in waiting), "orderhub status")
+        waiting = tx.execute(
+            select(holds.c.code, func.count(holds.c.order_id.distinct()).label("found"))
+            .where(holds.c.released_at.is_(None))
+            .group_by(holds.c.code)
+            .order_by(holds.c.code)
+        ).all()
+    return rows, records((f"{row.code}: {row.found}" for row in waiting), "orderhub status")

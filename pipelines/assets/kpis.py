@@ -69,7 +69,7 @@ def store_snapshot(context: dg.AssetExecutionContext, hub: HubResource) -> Resul
     """Take the snapshot, and see whether it may be published."""
     with hub.open() as opened:
         broken = broken_rules(opened)
-        rows = take_snapshot(opened, context.run_id)
+        rows = take_snapshot(opened, context.run.run_id)
     return dg.MaterializeResult(
         metadata={f"rows/{table}": count for table, count in rows.items()}
         | {"dagster/row_count": sum(rows.values())},
@@ -92,7 +92,7 @@ def model_assets(project: DbtProject) -> dg.AssetsDefinition:
     @dbt_assets(manifest=project.manifest_path, project=project, dagster_dbt_translator=TRANSLATOR, pool=POOL)
     def kpi_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, hub: HubResource) -> Iterator[Any]:
         with hub.open() as opened:
-            folder = run_folder(opened, context.run_id)
+            folder = run_folder(opened, context.run.run_id).resolve()
             zone = opened.config.merchant.time_zone
         arguments = build_arguments(folder / "snapshot", folder / "kpi.duckdb", zone)
         yield from dbt.cli(arguments, context=context, target_path=folder / "target").stream()
@@ -117,7 +117,7 @@ def published_file(models: dg.AssetsDefinition) -> dg.AssetsDefinition:
     )
     def kpi_file(context: dg.AssetExecutionContext, hub: HubResource) -> Result:
         with hub.open() as opened:
-            result = publish_kpis(opened, context.run_id)
+            result = publish_kpis(opened, context.run.run_id)
         return dg.MaterializeResult(
             metadata={
                 "dagster/uri": str(result.file),

@@ -17,18 +17,23 @@ from connectors.errors import ConnectorError, CredentialsRejected, StreamBroken
 from pipelines.problems import ProblemError
 
 OWNERS = ["team:orders"]
-RETRY = dg.RetryPolicy(
-    max_retries=2,
-    delay=float(os.environ.get("ORDERHUB_RETRY_SECONDS", "60")),
-    backoff=dg.Backoff.EXPONENTIAL,
-    jitter=dg.Jitter.PLUS_MINUS,
-)
-"""A minute, then two: short troubles are over before the transport gives up."""
-
 if TYPE_CHECKING:
     Result: TypeAlias = dg.MaterializeResult[None]
 else:
     Result = dg.MaterializeResult  # what assets return; Dagster knows it without type parameters only
+
+
+def retry_policy() -> dg.RetryPolicy:
+    """Two more tries of a step, after a minute and after two more.
+
+    Short troubles are over before the transport itself gives up. ORDERHUB_RETRY_SECONDS sets another pause.
+    """
+    return dg.RetryPolicy(
+        max_retries=2,
+        delay=float(os.environ.get("ORDERHUB_RETRY_SECONDS", "60")),
+        backoff=dg.Backoff.EXPONENTIAL,
+        jitter=dg.Jitter.PLUS_MINUS,
+    )
 
 
 class Turn(IntEnum):

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from connectors.errors import ConnectorError
-from pipelines.assets.reporting import OWNERS, RETRY, Result, Turn, metadata_of
+from pipelines.assets.reporting import OWNERS, Result, Turn, metadata_of, retry_policy
 from pipelines.problems import ProblemError
 from pipelines.resources import HubResource
 from pipelines.services.dispatch import dispatch
@@ -26,7 +26,7 @@ def sending_asset(
         kinds={"python"},
         owners=OWNERS,
         pool=f"outbox_{key.path[-1]}",
-        retry_policy=RETRY,
+        retry_policy=retry_policy(),
         deps=list(deps),
         op_tags=turn.tags,
         description=description,

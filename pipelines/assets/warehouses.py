@@ -6,7 +6,7 @@ import dagster as dg
 
 from normalization.registry import WMSS
 from pipelines.assets.channels import asset_name
-from pipelines.assets.reporting import OWNERS, RETRY, Result, Turn, metadata_of, stopping, version_of
+from pipelines.assets.reporting import OWNERS, Result, Turn, metadata_of, retry_policy, stopping, version_of
 from pipelines.assets.tables import PICKLISTS_SENT
 from pipelines.config_models import Connection
 from pipelines.resources import HubResource
@@ -21,12 +21,12 @@ def wms_assets(connection: Connection) -> list[dg.AssetsDefinition]:
     version = version_of(WMSS[connection.connector])
 
     @dg.asset(
-        key=[name, "stock"],
+        key=f"{name}_stock",
         group_name="warehouses",
         kinds={connection.connector},
         owners=OWNERS,
         pool=f"{name}_api",
-        retry_policy=RETRY,
+        retry_policy=retry_policy(),
         freshness_policy=FRESH,
         op_tags=Turn.READ.tags,
         code_version=version,
@@ -38,12 +38,12 @@ def wms_assets(connection: Connection) -> list[dg.AssetsDefinition]:
         return dg.MaterializeResult(metadata=metadata_of(result))
 
     @dg.asset(
-        key=[name, "shipments"],
+        key=f"{name}_shipments",
         group_name="warehouses",
         kinds={connection.connector},
         owners=OWNERS,
         pool=f"{name}_api",
-        retry_policy=RETRY,
+        retry_policy=retry_policy(),
         freshness_policy=FRESH,
         deps=[PICKLISTS_SENT],
         op_tags=Turn.SHIPMENTS.tags,

@@ -24,7 +24,7 @@ def dev(
     live: Annotated[
         bool, typer.Option("--live", help="Use your own hub.yaml and real vendors instead of the sandbox.")
     ] = False,
-    minutes_per_second: Annotated[float, typer.Option(help="How fast the sandbox's time goes by.")] = 2,
+    minutes_per_second: Annotated[float, typer.Option(help="How fast the sandbox's time goes by.")] = 1,
 ) -> None:
     """Open the Dagster UI. The schedules run; the sandbox places, ships and delivers orders meanwhile.
 
