@@ -17,7 +17,8 @@ from sandbox.process import SandboxProcess
 
 TRADING = timedelta(days=2)
 """So long do buyers order."""
-STEP = timedelta(hours=6)
+STEP, LATER_STEP = timedelta(hours=6), timedelta(hours=12)
+"""How far the world goes on between two rounds of the hub: while buyers order, and afterwards."""
 DRAIN = timedelta(days=12)
 """So long may the last parcels take; the play ends as soon as nothing moves any more."""
 ORDERS_PER_DAY = 40
@@ -70,9 +71,10 @@ def play(world: SandboxProcess, hub: Hub, tell: Tell = lambda _: None) -> DemoRe
     begin = world.now()
     rounds, quiet = 0, 0
     while world.now() - begin < TRADING + DRAIN and quiet < 3:
-        if world.now() - begin >= TRADING:
+        trading = world.now() - begin < TRADING
+        if not trading:
             world.post("advance", {"orders_per_day": 0, "minutes": 0})
-        hub.clock.sleep(STEP.total_seconds())
+        hub.clock.sleep((STEP if trading else LATER_STEP).total_seconds())
         tell(f"{world.now():%a %d %b, %H:%M} UTC")
         result = run_cycle(hub)
         rounds += 1
