@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 from sandbox.world import ShopOrder, World
 
 REASONS = ("wrong_item", "wrong_item", "damaged", "not_as_described", "unwanted", "unwanted", "other")
+REGRET = (5, 45)
+"""Minutes within which buyers cancel and edit. No warehouse picks sooner than 80 minutes after it got a
+picklist, so a hub that looks once an hour is always in time."""
 Deed = Callable[[ShopOrder], str | None]
 """Something done to an order; returns what to count it as, or None if it could not be done any more."""
 
@@ -55,7 +58,7 @@ class Fates:
         if any(not line.requires_shipping for line in order.lines):
             self._plan(order, timedelta(minutes=2) - age, self._send_download)
         luck = random.random()
-        soon = timedelta(minutes=random.uniform(5, 75)) - age
+        soon = timedelta(minutes=random.uniform(*REGRET)) - age
         if not self._fickle:
             return
         if luck < 0.05:

@@ -31,7 +31,7 @@ from sandbox.world import START, World
 
 Key = tuple[str, str]
 SETTLED = timedelta(minutes=90)
-"""Buyers cancel and edit within 75 minutes; this hub waits, since it could not take a picklist back."""
+"""Buyers cancel and edit within 45 minutes; this hub waits, since it could not take a picklist back."""
 PAID = (PaymentState.CAPTURED, PaymentState.AUTHORIZED)
 TELLS_REFUNDS = ("shopify-eu", "vendure-us")
 
