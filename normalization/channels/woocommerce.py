@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import astuple
 
 from normalization.channels.woocommerce_lines import Refunds, order_line, parent_of, read_refunds
 from normalization.channels.woocommerce_sums import (
@@ -112,19 +113,24 @@ def order(raw: bytes, context: Context) -> CanonicalOrder:
     lines = _lines(wire, refunds, included, cancelled, completed)
     shipping = shipping_of(wire, cancelled)
     charges = charges_of(wire, cancelled)
-    total = 0 if cancelled else minor(wire.total, wire.currency)
+    stated = minor(wire.total, wire.currency)
+    total = 0
     if not cancelled:
-        total -= sum(off.net + off.tax for off in refunds.taken_off.values())
+        total = stated - sum([off.net + off.tax for off in refunds.taken_off.values()])
         charges = balanced(wire, total, lines, shipping, charges)
-    mode = _mode(wire, warnings)
-    payment_state = _payment_state(status, mode, paid_at, wire, refunds)
+    gateway = text(wire.payment_method)
+    mode = _mode(gateway, warnings)
+    payment_state = _payment_state(status, mode, paid_at, stated, refunds)
+    ship_to = _address(wire.shipping)
+    # Most goods go where the bill goes; comparing two addresses is cheaper than reading the second.
+    bill_to = ship_to if _is_same_address(wire.billing, wire.shipping) else _address(wire.billing)
     return CanonicalOrder(
         connection=context.connection,
         external_id=key(wire.id),
         number=text(wire.number) or key(wire.id),
         version=Version(
             observed_at=context.observed_at,
-            revision=updated_at.isoformat(timespec="microseconds") if updated_at else "",
+            revision=_revision(updated_at) if updated_at else "",
         ),
         placed_at=placed_at,
         updated_at=updated_at,
@@ -139,13 +145,13 @@ def order(raw: bytes, context: Context) -> CanonicalOrder:
         requested_service=text(wire.shipping_lines[0].method_title) if wire.shipping_lines else None,
         totals=totals_of(wire, total, lines, shipping, charges, refunds),
         buyer=_buyer(wire),
-        ship_to=_address(wire.shipping),
-        bill_to=_address(wire.billing),
+        ship_to=ship_to,
+        bill_to=bill_to,
         lines=lines,
         shipping=shipping,
         charges=charges,
         discounts=discounts_of(wire, included),
-        payments=_payments(wire, mode, payment_state, paid_at),
+        payments=_payments(wire, gateway, stated, mode, payment_state, paid_at),
         fulfilments=_fulfilments(wire),
         refunds=UNSET if wire.refunds is UNSET and wire.refunds_detail is None else tuple(refunds.records),
         returns=_returns(refunds),
@@ -224,13 +230,18 @@ def _moment(
     return moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
+def _revision(moment: datetime) -> str:
+    """A UTC time as text that sorts; without its zone, formatting it takes a third of the time."""
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}+00:00"
+
+
 def _lines(
     wire: Order, refunds: Refunds, included: bool, cancelled: bool, completed: bool
 ) -> tuple[OrderLine, ...] | UnsetType:
     if wire.line_items is UNSET:
         return UNSET
     lines = wire.line_items or []
-    parents = {parent for one in lines if (parent := parent_of(one))}
+    parents = [parent_of(one) for one in lines]
     rates = {str(rate.rate_id): rate for rate in wire.tax_lines or ()}
     return tuple(
         order_line(
@@ -240,15 +251,15 @@ def _lines(
             taxes_included=included,
             cancelled=cancelled,
             completed=completed,
-            parents=parents,
+            parent_line_id=parent,
+            is_parent=key(one.id) in parents,
             rates=rates,
         )
-        for one in lines
+        for one, parent in zip(lines, parents, strict=True)
     )
 
 
-def _mode(wire: Order, warnings: list[str]) -> PaymentMode:
-    gateway = text(wire.payment_method)
+def _mode(gateway: str | None, warnings: list[str]) -> PaymentMode:
     if gateway is None:
         return PaymentMode.MANUAL  # an order that the merchant typed in
     mode = MODES.get(gateway, PaymentMode.UNKNOWN)
@@ -258,9 +269,8 @@ def _mode(wire: Order, warnings: list[str]) -> PaymentMode:
 
 
 def _payment_state(
-    status: str, mode: PaymentMode, paid_at: datetime | None, wire: Order, refunds: Refunds
+    status: str, mode: PaymentMode, paid_at: datetime | None, total: int, refunds: Refunds
 ) -> PaymentState:
-    total = minor(wire.total, wire.currency)
     if status == "refunded" or (refunds.refunded and refunds.refunded >= total):
         return PaymentState.REFUNDED
     if refunds.refunded and paid_at:
@@ -277,9 +287,13 @@ def _payment_state(
 
 
 def _payments(
-    wire: Order, mode: PaymentMode, state: PaymentState, paid_at: datetime | None
+    wire: Order,
+    gateway: str | None,
+    total: int,
+    mode: PaymentMode,
+    state: PaymentState,
+    paid_at: datetime | None,
 ) -> tuple[Payment, ...]:
-    gateway = text(wire.payment_method)
     if gateway is None:
         return ()
     return (
@@ -287,7 +301,7 @@ def _payments(
             payment_id=text(wire.transaction_id) or f"{key(wire.id)}/payment",
             mode=mode,
             state=state,
-            amount=Money(minor(wire.total, wire.currency), wire.currency),
+            amount=Money(total, wire.currency),
             gateway=gateway,
             paid_at=paid_at,
         ),
@@ -313,7 +327,7 @@ def _address(place: Place | UnsetType | None) -> Address | UnsetType | None:
     """An address, or None where every field that finds a door is empty."""
     if place is UNSET or place is None:
         return place
-    street = tuple(line for line in (text(place.address_1), text(place.address_2)) if line)
+    street = tuple([line for line in (text(place.address_1), text(place.address_2)) if line])
     city, postal_code, country = text(place.city), text(place.postcode), text(place.country)
     if not (street or city or postal_code or country):
         return None
@@ -329,13 +343,20 @@ def _address(place: Place | UnsetType | None) -> Address | UnsetType | None:
     )
 
 
+def _is_same_address(one: Place | UnsetType | None, other: Place | UnsetType | None) -> bool:
+    return isinstance(one, Place) and isinstance(other, Place) and astuple(one)[:-1] == astuple(other)[:-1]
+
+
 def _name(place: Place) -> str | None:
-    return " ".join(part for part in (text(place.first_name), text(place.last_name)) if part) or None
+    first, last = text(place.first_name), text(place.last_name)
+    return f"{first} {last}" if first and last else first or last
 
 
 def _fulfilments(wire: Order) -> tuple[ChannelFulfilment, ...]:
     """What the Shipment Tracking plugin was told. It knows parcels, not what is in them."""
-    told = next((meta.value for meta in wire.meta_data or () if meta.key == TRACKINGS), None)
+    if not wire.meta_data:
+        return ()
+    told = next((meta.value for meta in wire.meta_data if meta.key == TRACKINGS), None)
     return tuple(
         ChannelFulfilment(
             fulfilment_id=str(one.get("tracking_id") or one.get("tracking_number") or number),
@@ -351,6 +372,8 @@ def _fulfilments(wire: Order) -> tuple[ChannelFulfilment, ...]:
 
 def _returns(refunds: Refunds) -> tuple[Return, ...]:
     """Refunds after completion whose goods were put back on the shelf."""
+    if not refunds.after_completion:
+        return ()
     return tuple(
         Return(
             return_id=one.refund_id,

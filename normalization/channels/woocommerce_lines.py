@@ -41,6 +41,9 @@ class TakenOff:
     tax: int = 0
 
 
+_NOTHING = TakenOff()
+
+
 @dataclass(slots=True)
 class Refunds:
     """An order's refunds, and what follows from them for its lines (by line id)."""
@@ -64,6 +67,8 @@ def read_refunds(
         warnings: Takes what cannot be matched.
     """
     found = Refunds()
+    if not wire.refunds and not wire.refunds_detail:
+        return found
     details = {key(one.id): one for one in wire.refunds_detail or ()}
     restocked = {key(line.id): _restocked(line) for line in wire.line_items or ()}
     summaries = {key(one.id): one for one in wire.refunds or ()}
@@ -164,7 +169,8 @@ def _refunded_line(wire: Order, refunded: Line) -> str | None:
 
 def parent_of(line: Line) -> str | None:
     """The bundle's or composite's line that this line is a part of."""
-    return text(line.bundled_by or line.composite_parent or None)
+    given = line.bundled_by or line.composite_parent
+    return text(given) if given else None
 
 
 def order_line(
@@ -175,13 +181,14 @@ def order_line(
     taxes_included: bool,
     cancelled: bool,
     completed: bool,
-    parents: set[str],
+    parent_line_id: str | None,
+    is_parent: bool,
     rates: Mapping[str, TaxRate],
 ) -> OrderLine:
     """One line with what is left of it. Raises NormalizationError."""
     currency, line_id = wire.currency, key(line.id)
     ordered = units(line.quantity, f"line {line_id}")
-    off = refunds.taken_off.get(line_id, TakenOff())
+    off = refunds.taken_off.get(line_id, _NOTHING)
     gone = ordered if cancelled else min(off.units, ordered)
     current = ordered - gone
     full = minor(line.subtotal, currency)
@@ -191,11 +198,10 @@ def order_line(
         net, tax = minor(line.total, currency) - off.net, minor(line.total_tax, currency) - off.tax
         gross = full * current // ordered if ordered else full
     discount = gross - (net + tax if taxes_included else net)
-    sku = text(line.sku)
     taxes = _taxes(line, rates, tax, currency) if current and not off.units else ()
     return OrderLine(
         line_id=line_id,
-        sku=sku,
+        sku=text(line.sku),
         ordered=ordered,
         cancelled=gone,
         fulfilled=current if completed else 0,
@@ -208,8 +214,8 @@ def order_line(
         tax=Money(tax, currency),
         total=Money(net + tax, currency),
         taxes=taxes,
-        requires_shipping=line_id not in parents,
-        parent_line_id=parent_of(line),
+        requires_shipping=not is_parent,
+        parent_line_id=parent_line_id,
         channel_product_id=text(line.variation_id or line.product_id or None),
     )
 

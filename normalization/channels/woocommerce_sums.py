@@ -57,7 +57,9 @@ def balanced(
     if lines is UNSET:
         raise NormalizationError(Reason.MISSING_FIELD, "line_items is absent")
     rows: tuple[Row, ...] = (*lines, *(shipping or ()), *(charges or ()))
-    left = total - sum(row.total.minor for row in rows)
+    left = total
+    for row in rows:
+        left -= row.total.minor
     if left == 0:
         return charges
     if abs(left) > sum(row.tax.minor != 0 for row in rows):
@@ -81,13 +83,21 @@ def totals_of(
     refunds: Refunds,
 ) -> Totals:
     """The header's sums for what is left of the order."""
-    rows: tuple[Row, ...] = (*(lines or ()), *(shipping or ()), *(charges or ()))
     currency = wire.currency
+    tax = discount = delivery = 0
+    for line in lines or ():
+        tax += line.tax.minor
+        discount += line.discount.minor
+    for one in shipping or ():
+        tax += one.tax.minor
+        delivery += one.total.minor
+    for charge in charges or ():
+        tax += charge.tax.minor
     return Totals(
         total=Money(total, currency),
-        tax=Money(sum(row.tax.minor for row in rows), currency),
-        discount=Money(sum(line.discount.minor for line in lines or ()), currency),
-        shipping=Money(sum(one.total.minor for one in shipping or ()), currency),
+        tax=Money(tax, currency),
+        discount=Money(discount, currency),
+        shipping=Money(delivery, currency),
         refunded=Money(refunds.refunded, currency),
     )
 
