@@ -8,8 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from order_store.engine import open_store
 from pipelines.comparison import Comparison, compare_with_truth
 from pipelines.hub import Hub, open_hub
+from pipelines.problems import ProblemError
 from pipelines.sandbox_secrets import hub_environ
 from pipelines.services.cycle import run_cycle
 from pipelines.services.kpis import Published, build_kpis
@@ -17,8 +19,11 @@ from sandbox.process import SandboxProcess
 
 TRADING = timedelta(days=2)
 """So long do buyers order."""
-STEP, LATER_STEP = timedelta(hours=6), timedelta(hours=12)
-"""How far the world goes on between two rounds of the hub: while buyers order, and afterwards."""
+ORDERING, PAUSE = timedelta(hours=5), timedelta(hours=1)
+"""Between two rounds of the hub buyers order for some hours, then change their minds for one: a buyer who
+cancels while the parcel leaves is a race that no hub can win, and would blur the comparison."""
+LATER_STEP = timedelta(hours=12)
+"""How far the world goes on between two rounds once nobody orders any more."""
 DRAIN = timedelta(days=12)
 """So long may the last parcels take; the play ends as soon as nothing moves any more."""
 ORDERS_PER_DAY = 40
@@ -71,10 +76,11 @@ def play(world: SandboxProcess, hub: Hub, tell: Tell = lambda _: None) -> DemoRe
     begin = world.now()
     rounds, quiet = 0, 0
     while world.now() - begin < TRADING + DRAIN and quiet < 3:
-        trading = world.now() - begin < TRADING
-        if not trading:
-            world.post("advance", {"orders_per_day": 0, "minutes": 0})
-        hub.clock.sleep((STEP if trading else LATER_STEP).total_seconds())
+        if world.now() - begin < TRADING:
+            _go_on(world, hub, ORDERING, ORDERS_PER_DAY)
+            _go_on(world, hub, PAUSE, 0)
+        else:
+            _go_on(world, hub, LATER_STEP, 0)
         tell(f"{world.now():%a %d %b, %H:%M} UTC")
         result = run_cycle(hub)
         rounds += 1
@@ -82,8 +88,33 @@ def play(world: SandboxProcess, hub: Hub, tell: Tell = lambda _: None) -> DemoRe
         quiet = quiet + 1 if world.now() - begin > TRADING and _is_still(world, hub) else 0
     tell("building the KPI tables")
     published = build_kpis(hub, "demo")
-    comparison = compare_with_truth(hub.store, world.get("ledger"))
-    return DemoResult(comparison, failures, rounds, published)
+    truth = world.get("ledger")
+    _ledger(hub.state.parent).write_text(json.dumps(truth))
+    return DemoResult(compare_with_truth(hub.store, truth), failures, rounds, published)
+
+
+def compare_again(home: Path) -> Comparison:
+    """The last play's store beside the ledger that was kept of it.
+
+    Raises:
+        ProblemError: If there was no play in that folder.
+    """
+    if not _ledger(home).exists():
+        raise ProblemError(f"{home} holds no play; run `orderhub demo` first")
+    store = open_store(f"sqlite:///{home}/orders.db")
+    try:
+        return compare_with_truth(store, json.loads(_ledger(home).read_text()))
+    finally:
+        store.close()
+
+
+def _ledger(home: Path) -> Path:
+    return home / "ledger.json"
+
+
+def _go_on(world: SandboxProcess, hub: Hub, span: timedelta, orders_per_day: int) -> None:
+    world.post("advance", {"orders_per_day": orders_per_day, "minutes": 0})
+    hub.clock.sleep(span.total_seconds())
 
 
 def write(result: DemoResult, file: Path) -> None:

@@ -2,11 +2,12 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pipelines.cli.output import JsonOption, err, out, print_json, print_table
+from pipelines.comparison import Comparison
 
 FIGURES = (
     "orders",
@@ -19,11 +20,15 @@ FIGURES = (
     "told_parcels",
     "amount",
 )
-HOME = Path(".orderhub")
+HOME = Path(".orderhub/demo")
 
 
 def demo(
     seed: Annotated[int, typer.Option(help="Which merchant's world to play.")] = 1,
+    home: Annotated[Path, typer.Option(help="Where the play keeps everything; emptied first.")] = HOME,
+    again: Annotated[
+        bool, typer.Option("--again", help="Only compare the last play with its ledger once more.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Play some days of a merchant against imitations of every vendor, and compare the hub with the truth.
@@ -33,32 +38,42 @@ def demo(
     line. The exit status is 1 if they differ. The comparison is in .orderhub/demo.json, the KPI tables in
     .orderhub/demo/kpi/orderhub.duckdb. Nothing leaves this machine.
     """
-    from pipelines.demo import play, stage, write
+    from pipelines.demo import compare_again, play, stage, write
 
-    home = HOME / "demo"
-    shutil.rmtree(home, ignore_errors=True)
-    with err.status("setting the stage") as spinner, stage(home.resolve(), seed) as (world, hub):
-        result = play(world, hub, lambda scene: spinner.update(scene))
-    comparison = result.comparison
-    write(result, HOME / "demo.json")
-    if as_json:
-        print_json(result.as_json())
+    home = home.resolve()
+    if again:
+        comparison = compare_again(home)
+        found: dict[str, Any] = {"agrees": not comparison.divergences, "orders": comparison.orders}
+        found["divergences"] = [str(one) for one in comparison.divergences]
     else:
-        rows = [
-            (connection, who, *(of_whom.get(connection, {}).get(name, 0) for name in FIGURES))
-            for connection in comparison.truth
-            for who, of_whom in (("truth", comparison.truth), ("hub", comparison.hub))
-        ]
-        print_table(f"{result.rounds} rounds", ("connection", "says", *FIGURES), rows)
-        for failure in result.failures:
+        shutil.rmtree(home, ignore_errors=True)
+        with err.status("setting the stage") as spinner, stage(home, seed) as (world, hub):
+            result = play(world, hub, lambda scene: spinner.update(scene))
+        write(result, home.with_suffix(".json"))
+        comparison, found = result.comparison, result.as_json()
+    if as_json:
+        print_json(found)
+    else:
+        _show(comparison)
+        for failure in found.get("failures", ()):
             err.print(f"[yellow]{failure}[/]", highlight=False)
-        for one in comparison.divergences[:50]:
-            err.print(f"[bold red]{one}[/]", highlight=False)
-        out.print(f"KPI tables: {result.kpi.file}", highlight=False)
-        out.print(
-            "[bold green]The hub and the truth agree, line by line.[/]"
-            if not comparison.divergences
-            else f"[bold red]{len(comparison.divergences)} figures differ.[/]"
-        )
+        if "kpi_file" in found:
+            out.print(f"{found['rounds']} rounds; KPI tables: {found['kpi_file']}", highlight=False)
     if comparison.divergences:
         raise typer.Exit(1)
+
+
+def _show(comparison: Comparison) -> None:
+    rows = [
+        (connection, who, *(of_whom.get(connection, {}).get(name, 0) for name in FIGURES))
+        for connection in comparison.truth
+        for who, of_whom in (("truth", comparison.truth), ("hub", comparison.hub))
+    ]
+    print_table("The hub beside the truth", ("connection", "says", *FIGURES), rows)
+    for one in comparison.divergences[:50]:
+        err.print(f"[bold red]{one}[/]", highlight=False)
+    out.print(
+        f"[bold green]The hub and the truth agree on {comparison.orders} orders, line by line.[/]"
+        if not comparison.divergences
+        else f"[bold red]{len(comparison.divergences)} figures differ.[/]"
+    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import select
@@ -13,6 +13,7 @@ from normalization import registry
 from normalization.verification import verify
 from order_store.catalogue import catalogue_view
 from order_store.connections import connection_id
+from order_store.reading import begin_window, complete_window, read_marks
 from order_store.schema.base import to_micros
 from order_store.schema.orders import holds, orders
 from pipelines.hub import Hub
@@ -26,6 +27,8 @@ CREATED = "orders_created"
 REFETCH = ("address_missing",)
 """Holds whose cause may be an answer that left something out: the order is asked for again."""
 AGAIN_AT_ONCE = 50
+RECONCILED = "orders_reconciled"
+RECONCILE_EVERY, RECONCILE_BACK = timedelta(days=1), timedelta(days=30)
 
 
 def sync_orders(hub: Hub, connection: str) -> list[ReadResult]:
@@ -49,6 +52,8 @@ def sync_orders(hub: Hub, connection: str) -> list[ReadResult]:
         if not results[-1].skipped:
             again |= _no_longer_listed(hub, connection, before)
     results.append(_fetch_again(hub, channel, sorted(again)))
+    if reconciled := _reconcile(hub, connection):
+        results.append(reconciled)
     return results
 
 
@@ -60,6 +65,25 @@ def backfill_orders(hub: Hub, connection: str, since: datetime, until: datetime)
         counts = ingest_page(hub.store, hub.landing, channel, page, now=hub.clock.now())
         result = replace(result, pages=result.pages + 1, counts=result.counts + counts)
     return result
+
+
+def _reconcile(hub: Hub, connection: str) -> ReadResult | None:
+    """Once a day, read everything again that was placed of late, whatever state it is in.
+
+    It finds what a channel never announces: a refund long after the delivery, at a shop whose update time
+    does not move. So no change stays unseen for longer than a day.
+    """
+    now = hub.clock.now()
+    with hub.store.begin() as tx:
+        key = connection_id(tx, connection)
+        last = read_marks(tx, key, RECONCILED).completed_at
+        if last is not None and now - last < RECONCILE_EVERY:
+            return None
+        begin_window(tx, key, RECONCILED, now - RECONCILE_BACK, now, now)
+    result = backfill_orders(hub, connection, now - RECONCILE_BACK, now)
+    with hub.store.begin() as tx:
+        complete_window(tx, key, RECONCILED, hub.clock.now())
+    return replace(result, stream=RECONCILED)
 
 
 def refresh_order(hub: Hub, connection: str, external_id: str) -> PageCounts:
