@@ -19,8 +19,10 @@ from pipelines.sandbox_secrets import SANDBOX_CONFIG, hub_environ
 from sandbox.catalogue_csv import write_catalogue
 from sandbox.merchant import build_world
 from sandbox.server import Sandbox
+from sandbox.simulation import Simulation
 from sandbox.world import START
 
+QUIET = {"telemetry": {"enabled": False}}
 CHANNELS = ("shopify-eu", "amazon-uk", "woo-de", "vendure-us")
 
 
@@ -53,22 +55,28 @@ class Works:
         """How many orders the store has of each channel."""
         with self.hub() as hub, hub.store.read() as tx:
             found = tx.execute(
-                select(connections.c.name, func.count())
+                select(connections.c.name, func.count().label("found"))
                 .join(orders, orders.c.connection_id == connections.c.id)
                 .group_by(connections.c.name)
             )
-            return dict(found.tuples().all())
+            return {row.name: row.found for row in found}
 
 
 @contextmanager
 def opened_works(home: Path, patch: pytest.MonkeyPatch, start: datetime = START) -> Iterator[Works]:
     """Works with half a day of orders at the channels."""
     world = build_world(3, start=start, plenty=True)
-    with Sandbox(world=world) as sandbox, dg.DagsterInstance.ephemeral() as instance:
-        sandbox.simulation.advance(timedelta(hours=12))
+    (home / "dagster").mkdir()
+    simulation = Simulation(world, orders_per_day=80, fickle=False)
+    with (
+        Sandbox(world=world, simulation=simulation) as sandbox,
+        dg.DagsterInstance.local_temp(str(home / "dagster"), QUIET) as instance,
+    ):
+        simulation.advance(timedelta(hours=12))
         write_catalogue(world, home / "catalogue")
         for name, value in hub_environ(sandbox.url, home).items():
             patch.setenv(name, value)
+        patch.setenv("ORDERHUB_RETRY_SECONDS", "0")
         yield Works(sandbox, home, build(), instance)
 
 

@@ -51,12 +51,12 @@ def test_the_example_for_production_is_loadable() -> None:
 @pytest.mark.parametrize(
     ("job", "expected"),
     [
-        ("sync_shopify_eu", {"shopify_eu/orders"}),
-        ("sync_tryton_lyon", {"tryton_lyon/stock", "tryton_lyon/shipments"}),
-        ("sync_ups", {"ups/tracking"}),
+        ("sync_shopify_eu", {"shopify_eu_orders"}),
+        ("sync_tryton_lyon", {"tryton_lyon_stock", "tryton_lyon_shipments"}),
+        ("sync_ups", {"ups_tracking"}),
         ("fulfil", {"canonical_orders", "allocations", "picklists", "confirmations"}),
         ("send", {"picklists", "confirmations"}),
-        ("backfill_woo_de", {"woo_de/orders_by_day"}),
+        ("backfill_woo_de", {"woo_de_orders_by_day"}),
     ],
 )
 def test_jobs_have_the_assets_that_their_names_promise(
@@ -68,7 +68,7 @@ def test_jobs_have_the_assets_that_their_names_promise(
 def test_main_has_everything_but_back_fills(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     everything = {key.to_user_string() for key in graph.executable_asset_keys}
-    assert members(defs, "main") == {key for key in everything if not key.endswith("/orders_by_day")}
+    assert members(defs, "main") == {key for key in everything if not key.endswith("_orders_by_day")}
 
 
 def test_kpis_run_from_the_snapshot_to_the_file(defs: dg.Definitions) -> None:
