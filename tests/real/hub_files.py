@@ -31,16 +31,14 @@ def write_hub(
     folder: Path,
     *,
     store: str,
-    accept_authorized: bool = True,
     carrier: Access | None = None,
 ) -> Path:
-    """Write hub.yaml and what it names into a folder; its path.
+    """Write hub.yaml and what it names into a folder; its path. The merchant ships nothing unpaid.
 
     Args:
         servers: The running servers.
         folder: Where to write; landing lies in it too.
         store: The order store's URL.
-        accept_authorized: Whether an order may leave whose money is only promised.
         carrier: Settings and secrets of the connector `easypost`, if parcels shall be tracked.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,7 +80,7 @@ def write_hub(
             }
         ],
         "carriers": {"*": CARRIER} if carrier else {},
-        "verification": {"accept_authorized": accept_authorized},
+        "verification": {"accept_authorized": False},
     }
     private = folder / "secrets.yaml"
     private.touch(mode=0o600)

@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,7 +66,8 @@ def postgres(log: Path) -> Iterator[Postgres]:
         }
         command = [str(found / "postgres"), "-D", str(data), "-p", str(port)]
         command += [f"--{name}={value}" for name, value in options.items()]
-        with running(command, log, user=user, cwd=folder) as process:
+        # SIGTERM would let it wait for its clients.
+        with running(command, log, user=user, cwd=folder, ended_by=signal.SIGINT) as process:
             server = Postgres(port, found)
             until(lambda: _answers(server), "PostgreSQL", process, log)
             yield server

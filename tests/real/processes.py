@@ -51,6 +51,7 @@ def running(
     user: str | None = None,
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    ended_by: signal.Signals = signal.SIGTERM,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server in a session of its own, its output in a log, and end that session afterwards."""
     with log.open("wb") as output:
@@ -67,7 +68,7 @@ def running(
         yield process
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGINT)
+            os.killpg(process.pid, ended_by)
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

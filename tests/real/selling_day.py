@@ -164,7 +164,6 @@ def selling_day(servers: Servers, folder: Path) -> Iterator[SellingDay]:
             servers,
             folder,
             store=servers.hub_database,
-            accept_authorized=False,
             carrier=({"base_url": carrier.url_of(CARRIER)}, EasyPostVendor.SECRETS),
         )
         with open_hub(config, {"ORDERHUB_STATE": str(folder / "state")}, clock) as hub:

@@ -63,30 +63,34 @@ def goods() -> list[dict[str, Any]]:
     return list(json.loads(GOODS.read_text()))
 
 
-def install() -> None:
-    """Install both where that has not been done."""
-    with ThreadPoolExecutor(2) as pool:
-        for done in [pool.submit(_install_shop), pool.submit(_install_wms)]:
-            done.result()
-
-
 @contextmanager
 def servers() -> Iterator[Servers]:
-    """Install what is missing, start everything, and end it again."""
-    install()
+    """Install what is missing, start everything, and end it again. Raises RuntimeError if anything fails."""
+    KEPT.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         run = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="run-", dir=KEPT)))
         cluster = stack.enter_context(postgres(run / "postgres.log"))
-        with ThreadPoolExecutor(2) as pool:
-            shop = pool.submit(_shop_seeded, cluster, run)
-            wms = pool.submit(_wms_seeded, cluster, run)
-            shop.result()
-            key = wms.result()
         cluster.sql("CREATE DATABASE hub")
-        shop_url = stack.enter_context(_shop(cluster, run))
-        wms_url = stack.enter_context(_wms(cluster, run))
+        with ThreadPoolExecutor(2) as pool:
+            shop = pool.submit(_ready_shop, cluster, run, stack)
+            wms = pool.submit(_ready_wms, cluster, run, stack)
+        wms_url, key = wms.result()
         hub = f"postgresql+psycopg://postgres@127.0.0.1:{cluster.port}/hub"
-        yield Servers(shop_url, SHOP_USER, SHOP_PASSWORD, wms_url, DATABASE, "1", key, hub, run)
+        yield Servers(shop.result(), SHOP_USER, SHOP_PASSWORD, wms_url, DATABASE, "1", key, hub, run)
+
+
+def _ready_shop(cluster: Postgres, run: Path, stack: ExitStack) -> str:
+    """Install, fill and start the shop; its URL. It ends with the stack."""
+    _install_shop()
+    _seed_shop(cluster, run)
+    return stack.enter_context(_shop(cluster, run))
+
+
+def _ready_wms(cluster: Postgres, run: Path, stack: ExitStack) -> tuple[str, str]:
+    """Install, fill and start the WMS; its URL and the hub's key. It ends with the stack."""
+    _install_wms()
+    key = _seed_wms(cluster, run)
+    return stack.enter_context(_wms(cluster, run)), key
 
 
 def _install_shop() -> None:
@@ -137,7 +141,7 @@ def _shop_environment(cluster: Postgres, port: int) -> dict[str, str]:
     }
 
 
-def _shop_seeded(cluster: Postgres, run: Path) -> None:
+def _seed_shop(cluster: Postgres, run: Path) -> None:
     def seed() -> None:
         finished(["node", "populate.js"], cwd=KEPT / "shop", **_shop_environment(cluster, free_port()))
         with _shop(cluster, run) as url:
@@ -166,7 +170,7 @@ def _wms_config(cluster: Postgres, run: Path, port: int) -> Path:
     return file
 
 
-def _wms_seeded(cluster: Postgres, run: Path) -> str:
+def _seed_wms(cluster: Postgres, run: Path) -> str:
     """Fill the WMS's database; the key that its seed made for the hub."""
     digest = _digest(HERE / "wms" / "requirements.txt", HERE / "wms" / "seed.py", GOODS)
     key = KEPT / f"{DATABASE}-{digest}.key"

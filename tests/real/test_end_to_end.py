@@ -132,7 +132,8 @@ def test_the_kpi_tables_tell_of_the_day(day: SellingDay) -> None:
             revenue,
         )
         assert sums("kpi_on_time_dispatch", "parcels_on_time", "parcels_dispatched") == (3, 3)
-        assert sums("kpi_fill_rate", "units_filled", "units_ordered") == (units, units)
+        ordered = units + sum(TAKEN_BACK.values())
+        assert sums("kpi_fill_rate", "units_filled", "units_ordered") == (units, ordered)
         assert sums("kpi_backorder_rate", "lines_backordered", "lines_routed") == (0, 5)
         assert sums("kpi_split_rate", "orders_split", "orders_allocated") == (0, 3)
         assert sums("kpi_picking_accuracy", "orders_right", "orders_shipped") == (3, 3)

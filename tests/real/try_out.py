@@ -35,7 +35,8 @@ More: docs/real-servers.md. Ctrl-C ends both servers; their data goes with them,
 
 def main() -> None:
     """Start, write, tell, wait."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for end in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(end, signal.default_int_handler)
     sys.stderr.write(
         "starting the shop and the warehouse; the first time installs them, which takes minutes\n"
     )
