@@ -78,14 +78,13 @@ def _told(error: SerializableErrorInfo | None) -> tuple[str, str, str]:
     minimum_interval_seconds=30,
     description=f"One log line a failed step; posted to {ALERT_URL} too, if it is set.",
 )
-def failures(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
+def failures(context: dg.RunFailureSensorContext) -> None:
     """Tell of a run that has failed for good."""
     if context.dagster_run.tags.get(WILL_RETRY) == "true":
-        return dg.SkipReason("it is tried again")
+        return
     for trouble in troubles(context):
         context.log.error(trouble.line())
         post(asdict(trouble), context)
-    return None
 
 
 def post(body: dict[str, Any], context: dg.RunFailureSensorContext) -> None:
