@@ -44,7 +44,7 @@ def test_main_serves_everyone_but_the_vendor_that_is_down_and_catches_up_later(
     assert {name for name, count in works.orders().items() if count} == set(CHANNELS) - {"woo-de"}
     assert _rows(works, "fct_orders") > 0
     figures = _metadata(first, "shopify_eu_orders")
-    assert figures["created"] == figures["records"] == works.orders()["shopify-eu"]
+    assert figures["created"] == figures["dagster/row_count"] == works.orders()["shopify-eu"]
 
     monkeypatch.setenv(*right)
     works.sandbox.simulation.advance(timedelta(hours=1))
