@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import astuple
 
@@ -82,6 +83,8 @@ PROVIDERS = {
     "bpost": "bpost", "canadapost": "Canada Post", "australiapost": "Australia Post",
 }  # fmt: skip
 """Our carriers' names, letters and digits only, to the Shipment Tracking plugin's providers [fixture]."""
+
+_ENCODE = msgspec.json.Encoder().encode
 
 TRACKINGS = "_wc_shipment_tracking_items"
 """The order's meta under which the Shipment Tracking plugin keeps what it was told."""
@@ -231,8 +234,9 @@ def _moment(
 
 
 def _revision(moment: datetime) -> str:
-    """A UTC time as text that sorts; without its zone, formatting it takes a third of the time."""
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}+00:00"
+    """A UTC time in isoformat with microseconds, through msgspec, which takes a tenth of the time."""
+    to_the_second = _ENCODE(moment)[1:20].decode()
+    return f"{to_the_second}.{moment.microsecond:06}+00:00"
 
 
 def _lines(
