@@ -33,7 +33,8 @@ from order_store.schema.base import from_micros, to_micros
 MARK = b"OHLAND1\n"
 SUFFIX = ".land"
 PARTIAL = ".part"
-LEVEL = 1
+LEVEL = -1
+"""Takes half the time of level 1, to write and to read, for a quarter more bytes."""
 _LENGTH = struct.Struct("<I")
 _END = struct.Struct("<II")
 
