@@ -46,6 +46,9 @@ log = logging.getLogger(__name__)
 SHORT_WAIT = timedelta(seconds=20)
 """The longest pause that a call sleeps through by itself; a longer one is the caller's to plan."""
 
+READ_SIZE = 1 << 20
+"""Bytes of an answer that are read at once, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -180,7 +183,10 @@ class Transport:
                 headers=headers,
                 timeout=self._runtime.call_timeout,
                 allow_redirects=False,
+                stream=True,
             )
+            # `.content` would read 10 KiB at a time: 25 rounds for a page of orders.
+            content = b"".join(response.iter_content(READ_SIZE))
         except (requests.ConnectTimeout, requests.exceptions.SSLError) as error:
             raise Transient(f"{place}: no connection ({type(error).__name__})") from error
         except requests.ConnectionError as error:
@@ -192,7 +198,7 @@ class Transport:
                 raise AnswerLost(f"{place}: no answer, the write may have been done") from error
             raise Transient(f"{place}: no answer ({type(error).__name__})") from error
         log.debug("%s -> %s", place, response.status_code)
-        return Answer(response.status_code, response.headers, response.content, observed_at)
+        return Answer(response.status_code, response.headers, content, observed_at)
 
     def _common_error(self, answer: Answer, request: Request, repeatable: bool) -> ConnectorError | None:
         status = answer.status
