@@ -2,10 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from order_store.dialects import insert_or_ignore
 from order_store.schema.reading import connections
+
+_ID_BY_NAME = select(connections.c.id).where(connections.c.name == bindparam("wanted"))
+"""Asked for every page that is read."""
 
 
 def register_connection(
@@ -28,7 +31,7 @@ def register_connection(
 
 def connection_id(tx: Connection, name: str) -> int:
     """The id of a connection. Raises KeyError if it was never registered."""
-    found = tx.scalar(select(connections.c.id).where(connections.c.name == name))
+    found = tx.scalar(_ID_BY_NAME, {"wanted": name})
     if found is None:
         raise KeyError(f"connection {name!r} is not registered in the store")
     return int(found)

@@ -17,7 +17,13 @@ IN_LIST = 900
 
 def insert_or_ignore(tx: Connection, table: Table) -> Insert:
     """An insert that leaves a row alone that is there already, whichever unique key it hits."""
-    if tx.dialect.name == "sqlite":
+    return _insert_or_ignore(tx.dialect.name, table)
+
+
+@cache
+def _insert_or_ignore(dialect: str, table: Table) -> Insert:
+    """Made once: the statement layer takes longer to make a statement than SQLite to run it."""
+    if dialect == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()
 

@@ -14,16 +14,17 @@ from order_store.schema.reading import landing_files
 def record_file(tx: Connection, connection_id: int, file: LandedFile, now: datetime) -> bool:
     """Note that a file's records are applied. Returns False if it was noted before."""
     done = tx.execute(
-        insert_or_ignore(tx, landing_files).values(
-            connection_id=connection_id,
-            stream=file.stream,
-            path=file.path,
-            first_sequence=file.first_sequence,
-            records=len(file.offsets),
-            bytes=file.size,
-            observed_at=file.observed_at,
-            recorded_at=now,
-        )
+        insert_or_ignore(tx, landing_files),
+        {
+            "connection_id": connection_id,
+            "stream": file.stream,
+            "path": file.path,
+            "first_sequence": file.first_sequence,
+            "records": len(file.offsets),
+            "bytes": file.size,
+            "observed_at": file.observed_at,
+            "recorded_at": now,
+        },
     )
     return done.rowcount == 1
 

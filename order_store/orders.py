@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from normalization.records import CanonicalOrder
 from order_store.creating import Arrival, insert_orders
@@ -27,6 +27,11 @@ __all__ = [
     "load_orders",
     "observed_orders",
 ]
+
+
+_CONNECTION = select(connections.c.name, connections.c.fulfil_from).where(
+    connections.c.id == bindparam("wanted")
+)
 
 
 class Outcome(StrEnum):
@@ -111,7 +116,7 @@ def observed_orders(tx: Connection, connection_id: int, external_ids: Sequence[s
 
 
 def _channel(tx: Connection, connection_id: int, now: datetime, judge: Judge | None) -> Arrival:
-    row = tx.execute(select(connections).where(connections.c.id == connection_id)).first()
+    row = tx.execute(_CONNECTION, {"wanted": connection_id}).first()
     if row is None:
         raise KeyError(f"no connection {connection_id} is registered in the store")
     return Arrival(connection_id, row.name, row.fulfil_from, now, judge)

@@ -8,12 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from order_store.dialects import insert_or_ignore
 from order_store.schema.reading import connections, quarantine
 
 BY_A_GOOD_VERSION = "normalized"
+
+
+_OPEN = select(quarantine.c.external_id, quarantine.c.observed_at).where(
+    quarantine.c.connection_id == bindparam("connection"),
+    quarantine.c.resolved_at.is_(None),
+    quarantine.c.stream == bindparam("stream"),
+)
+"""Asked for every page that is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +87,7 @@ def quarantine_records(
 
 def open_records(tx: Connection, connection_id: int, stream: str) -> dict[str, datetime]:
     """External id and observation time of what is open in a stream's quarantine; usually nothing."""
-    row = quarantine.c
-    found = tx.execute(
-        select(row.external_id, row.observed_at).where(
-            row.connection_id == connection_id, row.resolved_at.is_(None), row.stream == stream
-        )
-    )
+    found = tx.execute(_OPEN, {"connection": connection_id, "stream": stream})
     return {row.external_id: row.observed_at for row in found}
 
 
