@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -33,13 +34,19 @@ def is_sqlite(tx: Connection) -> bool:
     return tx.dialect.name == "sqlite"
 
 
+ROWS_A_STATEMENT = 50
+"""Rows of one insert on SQLite: a fifth faster than row by row. 50 of the widest have 2,150 parameters of
+the 32,766 that SQLite allows."""
+
+
 @cache
-def _insert_sql(table: str, columns: tuple[str, ...]) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 -- names come from the schema
+def _insert_sql(table: str, columns: tuple[str, ...], rows: int) -> str:
+    row = f"({', '.join('?' * len(columns))})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"  # noqa: S608 -- names come from the schema
 
 
 def insert_rows(tx: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
-    """Insert many rows in one go: executemany on SQLite, COPY on PostgreSQL.
+    """Insert many rows in one go: many rows a statement on SQLite, COPY on PostgreSQL.
 
     The values are the database's own (moments as microseconds, flags as 0 or 1), in the columns' order:
     the statement layer's conversions cost more than SQLite itself. A column that may be null and that is
@@ -61,7 +68,11 @@ def insert_rows(tx: Connection, table: Table, columns: tuple[str, ...], rows: Se
         columns = tuple(columns[number] for number in filled)
         rows = list(zip(*(by_column[number] for number in filled), strict=True))
     cursor = tx.connection.cursor()
-    cursor.executemany(_insert_sql(table.name, columns), rows)
+    even = count - count % ROWS_A_STATEMENT
+    for start in range(0, even, ROWS_A_STATEMENT):
+        values = tuple(chain.from_iterable(rows[start : start + ROWS_A_STATEMENT]))
+        cursor.execute(_insert_sql(table.name, columns, ROWS_A_STATEMENT), values)
+    cursor.executemany(_insert_sql(table.name, columns, 1), rows[even:])
     cursor.close()
 
 
