@@ -26,7 +26,7 @@ LATER_STEP = timedelta(hours=12)
 """How far the world goes on between two rounds once nobody orders any more."""
 DRAIN = timedelta(days=12)
 """So long may the last parcels take; the play ends as soon as nothing moves any more."""
-ORDERS_PER_DAY = 40
+ORDERS_PER_DAY = 60
 
 
 @dataclass(frozen=True)

@@ -64,12 +64,12 @@ def demo(
 
 
 def _show(comparison: Comparison) -> None:
+    names = sorted(comparison.truth)
     rows = [
-        (connection, who, *(of_whom.get(connection, {}).get(name, 0) for name in FIGURES))
-        for connection in comparison.truth
-        for who, of_whom in (("truth", comparison.truth), ("hub", comparison.hub))
+        (figure.replace("_", " "), *(_beside(comparison, name, figure) for name in names))
+        for figure in FIGURES
     ]
-    print_table("The hub beside the truth", ("connection", "says", *FIGURES), rows)
+    print_table("What happened, in truth and in the hub", ("", *names), rows)
     for one in comparison.divergences[:50]:
         err.print(f"[bold red]{one}[/]", highlight=False)
     out.print(
@@ -77,3 +77,10 @@ def _show(comparison: Comparison) -> None:
         if not comparison.divergences
         else f"[bold red]{len(comparison.divergences)} figures differ.[/]"
     )
+
+
+def _beside(comparison: Comparison, connection: str, figure: str) -> str:
+    """One figure where both agree, else both."""
+    truth = comparison.truth[connection].get(figure, 0)
+    ours = comparison.hub.get(connection, {}).get(figure, 0)
+    return str(truth) if truth == ours else f"[bold red]{truth}, hub {ours}[/]"

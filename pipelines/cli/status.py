@@ -3,7 +3,7 @@
 from typing import Any
 
 import typer
-from sqlalchemy import func, select
+from sqlalchemy import Column, ColumnElement, Connection, func, select
 
 from order_store.quarantine import count_quarantined
 from order_store.schema.fulfilment import outbox, parcels, picklists, stock_shortages
@@ -33,40 +33,32 @@ def standing(hub: Hub) -> dict[str, Any]:
     """The figures that `status` shows."""
     with hub.store.read() as tx:
         reads = tx.execute(
-            select(connections.c.name, read_state.c.stream, read_state.c.watermark, read_state.c.completed_at)
+            select(connections.c.name, read_state)
             .join(connections)
             .order_by(connections.c.name, read_state.c.stream)
-        ).all()
-        by_status = tx.execute(select(orders.c.status, func.count()).group_by(orders.c.status)).tuples().all()
-        waiting = (
-            tx.execute(
-                select(holds.c.code, func.count(holds.c.order_id.distinct()))
-                .where(holds.c.released_at.is_(None))
-                .group_by(holds.c.code)
-            )
-            .tuples()
-            .all()
         )
         unsent = tx.execute(
             select(connections.c.name, outbox.c.operation, outbox.c.state, func.count())
             .join(connections)
             .group_by(connections.c.name, outbox.c.operation, outbox.c.state)
-        ).all()
+        )
+        standing_holds = holds.c.released_at.is_(None)
         return {
             "config_version": hub.config.version,
             "reads": [
-                {"connection": name, "stream": stream, "watermark": mark, "completed_at": done}
-                for name, stream, mark, done in reads
+                {
+                    "connection": row.name,
+                    "stream": row.stream,
+                    "watermark": row.watermark,
+                    "completed_at": row.completed_at,
+                }
+                for row in reads
             ],
-            "orders": dict(by_status),
-            "held": dict(waiting),
+            "orders": _counts(tx, orders.c.status),
+            "held": _counts(tx, holds.c.code, standing_holds),
             "quarantined": {f"{name} {reason}": n for (name, reason), n in count_quarantined(tx).items()},
-            "picklists": dict(
-                tx.execute(select(picklists.c.state, func.count()).group_by(picklists.c.state)).tuples().all()
-            ),
-            "parcels": dict(
-                tx.execute(select(parcels.c.status, func.count()).group_by(parcels.c.status)).tuples().all()
-            ),
+            "picklists": _counts(tx, picklists.c.state),
+            "parcels": _counts(tx, parcels.c.status),
             "outbox": {f"{name} {operation} {state}": n for name, operation, state, n in unsent},
             "shortages": tx.scalar(
                 select(func.count()).select_from(stock_shortages).where(stock_shortages.c.ended_at.is_(None))
@@ -75,6 +67,12 @@ def standing(hub: Hub) -> dict[str, Any]:
                 rule: [one.record for one in found] for rule in RULES if (found := violations(tx, rule))
             },
         }
+
+
+def _counts(tx: Connection, column: Column[str], *only: ColumnElement[bool]) -> dict[str, int]:
+    """Rows by a column's word."""
+    found = tx.execute(select(column.label("word"), func.count().label("rows")).where(*only).group_by(column))
+    return {row.word: row.rows for row in found}
 
 
 def _show(found: dict[str, Any]) -> None:
