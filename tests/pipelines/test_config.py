@@ -215,7 +215,8 @@ def test_variables_come_from_the_environment_or_their_default(load: Load) -> Non
         (
             'settings: {base_url: "https://shop.example"}',
             'settings: {base_url: "https://shop.example", colour: red}',
-            "connections[shop].settings.colour: shopify has no such key. Remove it; there are: base_url.",
+            "connections[shop].settings.colour: shopify has no such key. Remove it; there are: base_url, "
+            "api_version, page_size, cost_per_second, notify_customer.",
         ),
         (
             "secrets: {access_token: SHOP_TOKEN}",
