@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from pipelines.services.warehouse import sync_stock
 from sqlalchemy import select
 
 from connectors.contract import Page
@@ -27,6 +26,7 @@ from pipelines.services.ingest import ingest_page
 from pipelines.services.orders import channel_of, sync_orders
 from pipelines.services.reading import InTransaction, PageCounts, ReadResult, read_stream
 from pipelines.services.verify import verify_orders
+from pipelines.services.warehouse import sync_stock
 from sandbox.buyers import Wish, place_order
 from sandbox.catalogue_csv import write_catalogue
 from sandbox.merchant import build_world
