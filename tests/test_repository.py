@@ -50,5 +50,5 @@ def test_no_file_names_an_index_host_or_a_path_of_a_machine() -> None:
 
 
 def test_the_search_finds_what_it_looks_for() -> None:
-    assert told_by(HOSTS, "fine\nhttps://pypi.org/simple/requests\n--index-url https://x") == [2, 3]
+    assert told_by(HOSTS, "fine\nhttps://index.example/simple/requests\n--index-url https://x") == [2, 3]
     assert told_by(MACHINE, "a path of /home/ada\nhttps://shop.example/home/page\n/etc/orderhub") == [1]
