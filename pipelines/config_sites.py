@@ -43,3 +43,11 @@ def location_of(warehouse: Warehouse) -> Location:
     if address is None:
         return Location(0.0, 0.0, Precision.UNKNOWN)
     return locate(address.country_code, address.postal_code, address.city, address.region)
+
+
+def sites_of(config: HubConfig) -> dict[str, dict[str, str]]:
+    """Warehouse codes by WMS connection and that WMS's own id of the site."""
+    sites: dict[str, dict[str, str]] = {}
+    for warehouse in config.warehouses:
+        sites.setdefault(warehouse.wms.connection, {})[warehouse.wms.site] = warehouse.code
+    return sites

@@ -9,6 +9,7 @@ from order_store.connections import register_connection
 from order_store.engine import open_store
 from order_store.migrations import upgrade
 from pipelines.cli.output import ConfigOption, JsonOption, err, out, print_json
+from pipelines.config_sites import sites_of
 from pipelines.hub import open_hub
 from pipelines.problems import ProblemError
 from pipelines.services.replay import StoreNotEmptyError
@@ -40,6 +41,7 @@ def replay(
                     hub.landing,
                     now=hub.clock.now(),
                     settings={one.name: one.settings for one in hub.config.connections},
+                    sites=sites_of(hub.config),
                     progress=lambda done, total: progress.update(task, completed=done, total=total),
                 )
         except StoreNotEmptyError as error:

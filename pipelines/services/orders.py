@@ -86,17 +86,6 @@ def _reconcile(hub: Hub, connection: str) -> ReadResult | None:
     return replace(result, stream=RECONCILED)
 
 
-def refresh_order(hub: Hub, connection: str, external_id: str) -> PageCounts:
-    """Ask the channel for one order now.
-
-    Raises:
-        connectors.errors.RecordMissing: If the channel knows no such order.
-    """
-    channel = channel_of(hub, connection)
-    page = hub.connector(connection).read_one(CHANGES, external_id)
-    return ingest_page(hub.store, hub.landing, channel, page, now=hub.clock.now())
-
-
 def channel_of(hub: Hub, connection: str) -> Channel:
     """A connection's mapping and settings, with verification by the catalogue as it is now."""
     configured = hub.config.connection(connection)

@@ -7,6 +7,7 @@ the hub decided comes back from backup (docs/definitions.md).
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from importlib import import_module
 
 from sqlalchemy import Connection, func, select
 
@@ -50,6 +51,8 @@ StreamReplay = Callable[[Connection, Source, Sequence[Landed], datetime], PageCo
 """Applies raw records of one stream in the transaction given. It decides nothing and sends nothing."""
 
 _STREAMS: dict[str, StreamReplay] = {}
+_REPLAYING = ("pipelines.services.warehouse", "pipelines.services.track")
+"""Modules that register what they replay; they read live streams with this package's other services."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ def replay(
     Raises:
         StoreNotEmptyError: If there are orders already.
     """
+    for module in _REPLAYING:
+        import_module(module)
     with store.read() as tx:
         if tx.scalar(select(func.count()).select_from(select(orders.c.id).limit(1).subquery())):
             raise StoreNotEmptyError("replay fills an empty store; this one holds orders")

@@ -6,8 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
+from order_store.engine import open_store
+from order_store.schema.fulfilment import stock_bins
 from pipelines.cli.app import app
 from pipelines.sandbox_secrets import hub_environ
 from sandbox.buyers import Wish, place_order
@@ -25,6 +28,7 @@ class Desk:
     def __init__(self, sandbox: Sandbox, environ: dict[str, str]) -> None:
         self.sandbox = sandbox
         self._environ = environ
+        self.store = environ["ORDERHUB_STORE"]
 
     def run(self, *arguments: str) -> Result:
         config = ["--config", self._environ["ORDERHUB_CONFIG"]] if arguments[0] != "normalize" else []
@@ -112,11 +116,23 @@ def test_quarantine_lists_shows_and_tries_again(desk: Desk) -> None:
     assert desk.run("quarantine", "retry").exit_code == 1
 
 
+def stock_of(url: str) -> list[tuple[object, ...]]:
+    """What every bin of every warehouse holds."""
+    store = open_store(url)
+    try:
+        with store.read() as tx:
+            columns = (stock_bins.c[name] for name in ("warehouse", "sku", "bin", "lot", "on_hand"))
+            return sorted(tuple(row) for row in tx.execute(select(*columns)))
+    finally:
+        store.close()
+
+
 def test_replay_fills_an_empty_store_and_refuses_a_full_one(desk: Desk, tmp_path: Path) -> None:
     desk.run("sync")
     into = f"sqlite:///{tmp_path}/replayed.db"
     found = desk.json("replay", "--into", into)
-    assert found["damaged"] == []
+    assert (found["damaged"], found["unknown"]) == ([], [])
+    assert stock_of(into) == stock_of(desk.store) != []
     assert found["created"] == sum(desk.json("status")["orders"].values())  # type: ignore[attr-defined]
     result = desk.run("replay", "--into", into)
     assert "name an empty one" in str(result.exception)
