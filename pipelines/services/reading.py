@@ -10,9 +10,17 @@ from functools import partial
 from sqlalchemy import Connection as Transaction
 
 from connectors.contract import Connector, Page, ReadMode, Stream, Window
+from connectors.errors import RecordRejected, StreamBroken
 from order_store.connections import connection_id
 from order_store.leases import Lease, acquire_lease, release_lease, renew_lease
-from order_store.reading import ReadState, begin_window, complete_window, move_bookmark, read_marks
+from order_store.reading import (
+    ReadState,
+    abandon_window,
+    begin_window,
+    complete_window,
+    move_bookmark,
+    read_marks,
+)
 from pipelines.hub import Hub
 from pipelines.services.counts import PageCounts
 
@@ -85,9 +93,15 @@ def _read(
 ) -> ReadResult:
     result = ReadResult(connector.connection, stream.name)
     for window, bookmark in _windows(hub, connector, stream, reading):
-        for page in connector.read(stream.name, window, bookmark):
-            counts = store_page(page, partial(_turn_page, hub, stream, reading, page))
-            result = replace(result, pages=result.pages + 1, counts=result.counts + counts)
+        try:
+            for page in connector.read(stream.name, window, bookmark):
+                counts = store_page(page, partial(_turn_page, hub, stream, reading, page))
+                result = replace(result, pages=result.pages + 1, counts=result.counts + counts)
+        except (RecordRejected, StreamBroken):
+            if bookmark is not None:  # it may be the bookmark that works no more: the next read begins anew
+                with hub.store.begin() as tx:
+                    abandon_window(tx, reading.key, stream.name, hub.clock.now())
+            raise
         with hub.store.begin() as tx:
             watermark = complete_window(tx, reading.key, stream.name, hub.clock.now())
         result = replace(result, watermark=watermark if stream.mode is ReadMode.CHANGES else None)

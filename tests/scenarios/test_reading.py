@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from connectors.contract import Page, Window
-from connectors.errors import PermissionMissing, StreamBroken
+from connectors.errors import PermissionMissing, RecordRejected, StreamBroken
 from normalization.statuses import ChannelState, PaymentState
+from order_store.connections import connection_id
 from order_store.orders import StoredOrder
+from order_store.reading import begin_window, move_bookmark
 
 ONE = [("SPOON-BRASS", 2), ("WHISK-BAMBOO", 1)]
 FULL = ("shopify-eu", "amazon-uk", "woo-de", "vendure-us")
@@ -288,3 +290,18 @@ def test_s47_a_paid_order_arrives_although_its_update_time_does_not_move(open_st
     stage.read("vendure-us")
     assert stage.stored(order).order.payment_state in (PaymentState.CAPTURED, PaymentState.AUTHORIZED)
     assert stage.holds(order) == []
+
+
+def test_a_bookmark_that_works_no_more_holds_a_stream_up_only_once(open_stage: OpenStage) -> None:
+    stage = open_stage("shopify-eu")
+    order = stage.place("shopify-eu")
+    stage.wait(hours=1)
+    now = stage.clock.now()
+    with stage.hub.store.begin() as tx:
+        key = connection_id(tx, "shopify-eu")
+        begin_window(tx, key, "orders", now - timedelta(hours=2), now, now)
+        move_bookmark(tx, key, "orders", "a cursor of another time", records=0, now=now)
+    with pytest.raises((RecordRejected, StreamBroken)):
+        stage.read("shopify-eu")
+    stage.read("shopify-eu")
+    assert stage.knows(order)
