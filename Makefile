@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help run test test-real try-real setup setup-dev dev check lint types lock bench clean
+.PHONY: help run test test-faults test-real try-real setup setup-dev dev check lint types lock bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -13,7 +13,10 @@ run: setup ## Set up, then play a merchant's days against the sandbox and compar
 	$(BIN)/orderhub demo
 
 test: setup-dev ## Set up, then run every test that needs no real shop
-	$(BIN)/python -m pytest -m "not real" -n $(or $(WORKERS),2) $(ARGS)
+	$(BIN)/python -m pytest -m "not real and not faults" -n $(or $(WORKERS),2) $(ARGS)
+
+test-faults: setup-dev ## Kill, starve and attack the hub, a sample of the points; every point with ALL=1
+	$(if $(ALL),ORDERHUB_FAULTS=all) $(BIN)/python -m pytest -m faults tests/faults $(ARGS)
 
 test-real: setup-dev ## Install and start a real shop and a real WMS on loopback, and run the hub between them
 	$(BIN)/python -m pytest -m real tests/real $(ARGS)

@@ -1,0 +1,10 @@
+"""What does not balance, and what is held for it."""
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Change the tables."""
