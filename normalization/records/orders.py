@@ -1,34 +1,13 @@
-"""The canonical records: what every vendor's words are turned into.
-
-They are frozen and say nothing of HTTP, databases or Dagster. `UNSET` means that the answer which was
-read did not carry the dataset; `None` means that it did, and there is none. Only a dataset that is
-present may overwrite what the store holds.
-
-The JSON form (`msgspec.json.encode`) is described by the schema in docs/canonical-order.schema.json.
-"""
+"""An order as its channel tells it, and what the hub tells the channel of it."""
 
 from datetime import datetime
-from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from normalization.money import Money
-from normalization.statuses import (
-    ChannelState,
-    FulfilledBy,
-    PaymentMode,
-    PaymentState,
-    ReturnReason,
-    StockBasis,
-    TrackingStatus,
-    WmsState,
-)
-
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-"""An aware time, UTC."""
-
-# --- orders
+from normalization.records.moments import Moment
+from normalization.statuses import ChannelState, FulfilledBy, PaymentMode, PaymentState, ReturnReason
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -283,152 +262,6 @@ class CanonicalOrder(msgspec.Struct, frozen=True, kw_only=True):
     returns: tuple[Return, ...] | UnsetType = UNSET
     notes: str | UnsetType | None = UNSET
     warnings: tuple[str, ...] = ()
-
-
-# --- catalogue
-
-
-class ResolvedSku(msgspec.Struct, frozen=True):
-    """What a warehouse picks for one unit of what a channel sells.
-
-    Attributes:
-        components: (warehouse SKU, units), one pair unless it is a kit.
-        kit: The kit's code, if it is one.
-    """
-
-    components: tuple[tuple[str, int], ...]
-    kit: str | None = None
-
-
-# --- warehouse
-
-
-class StockLevel(msgspec.Struct, frozen=True, kw_only=True):
-    """Units of a SKU at one place of a WMS, as one snapshot says.
-
-    Attributes:
-        site: The WMS's own id of the site; hub.yaml maps it to a warehouse.
-        bin: The bin or shelf, where the WMS has them.
-        lot: The lot or batch, where the WMS has them.
-        on_hand: Units, on the basis that `basis` names.
-        observed_at: When the request that brought the figure was sent.
-    """
-
-    site: str
-    sku: str
-    on_hand: int
-    basis: StockBasis
-    observed_at: Moment
-    bin: str | None = None
-    lot: str | None = None
-
-
-class PicklistLine(msgspec.Struct, frozen=True, kw_only=True):
-    """What one warehouse is to pick for one order line (a kit's components stand as lines each)."""
-
-    line_id: str
-    sku: str
-    quantity: int
-    title: str = ""
-    unit_price: Money | None = None
-
-
-class Picklist(msgspec.Struct, frozen=True, kw_only=True):
-    """What the hub asks of a warehouse: one parcel's worth of one order.
-
-    Attributes:
-        reference: The hub's external reference, derived from natural keys, unique per WMS connection.
-        warehouse: The hub's warehouse code.
-        site: The WMS's own id of that warehouse.
-        order_number: What stands on the paper beside the reference.
-        ship_to: Rendered at sending; never stored with the row.
-    """
-
-    reference: str
-    warehouse: str
-    site: str
-    order_number: str
-    placed_at: Moment
-    lines: tuple[PicklistLine, ...]
-    ship_to: Address
-    email: str | None = None
-    service: str | None = None
-    ship_by: Moment | None = None
-
-
-class PickedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """What a WMS says it takes, from where, for one line of a picklist."""
-
-    sku: str
-    quantity: int
-    bin: str | None = None
-    lot: str | None = None
-
-
-class WmsParcel(msgspec.Struct, frozen=True, kw_only=True):
-    """One parcel that a WMS packed."""
-
-    parcel_id: str
-    tracking_number: str | None
-    carrier: str | None
-    lines: tuple[PickedLine, ...]
-    service: str | None = None
-    shipped_at: Moment | None = None
-    tracking_url: str | None = None
-
-
-class WmsShipment(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a WMS is with one picklist.
-
-    Attributes:
-        reference: The hub's reference; empty if the shipment was not made by the hub.
-        wms_id: The WMS's own id, for later calls.
-    """
-
-    connection: str
-    reference: str
-    wms_id: str
-    state: WmsState
-    wms_status: str
-    site: str | None
-    version: Version
-    picks: tuple[PickedLine, ...] | UnsetType = UNSET
-    parcels: tuple[WmsParcel, ...] | UnsetType = UNSET
-    reason: str | None = None
-
-
-# --- carriers
-
-
-class TrackingEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One scan. `occurred_at` is UTC; `local_time` keeps the carrier's words where it gave no zone."""
-
-    status: TrackingStatus
-    code: str
-    description: str
-    occurred_at: Moment
-    local_time: str | None = None
-    city: str | None = None
-    region: str | None = None
-    country_code: str | None = None
-
-
-class Tracking(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a carrier says of one parcel, oldest event first."""
-
-    connection: str
-    tracking_number: str
-    carrier: str | None
-    status: TrackingStatus
-    carrier_status: str
-    observed_at: Moment
-    events: tuple[TrackingEvent, ...]
-    estimated_delivery: Moment | None = None
-    delivered_at: Moment | None = None
-    warnings: tuple[str, ...] = ()
-
-
-# --- what the hub tells a channel
 
 
 class ShipmentConfirmation(msgspec.Struct, frozen=True, kw_only=True):
