@@ -233,8 +233,8 @@ class SafetyStock(Section):
 class Routing(Section):
     """How orders are given to warehouses."""
 
-    strategy: Strategy = Field(
-        default=Strategy.FEWEST_PARCELS, description=f"Write one of: {', '.join(Strategy)}."
+    strategy: Literal["fewest_parcels", "nearest_first"] = Field(
+        default="fewest_parcels", description="Write one of: fewest_parcels, nearest_first."
     )
     split: bool = Field(default=True, description="Write true if one order may come from several warehouses.")
     max_sites: int | None = Field(
@@ -247,7 +247,8 @@ class Routing(Section):
 
     def policy(self) -> Policy:
         """The same for `warehouse_routing.router.plan`."""
-        return Policy(self.strategy, self.split, self.max_sites, self.backorder)
+        strategy = Strategy.NEAREST if self.strategy == "nearest_first" else Strategy.FEWEST_PARCELS
+        return Policy((strategy,), self.split, max_sites=self.max_sites, backorder=self.backorder)
 
 
 class MinimumQuantity(Section):

@@ -1,6 +1,11 @@
-"""What routing answers: which site ships what of each order, what waits, and why."""
+"""What routing answers: which site ships what of each order, what waits, what it costs, and why.
 
-from dataclasses import dataclass
+Money is in minor units of the tariff's currency. Prices of scarce goods and the bound are floats: estimates
+that tell how good the plan is, never booked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
@@ -13,8 +18,13 @@ class Cause(StrEnum):
     STOCK = "stock"  # no site that could ship it has enough
     CAPACITY = "capacity"  # stock is there, but the sites that have it are full
     COUNTRY = "country"  # no site ships to the destination
+    GOODS = "goods"  # the sites that have it may not ship such goods: hazardous, oversize
+    EXCLUDED = "excluded"  # the sites that have it have refused the order
     SPLIT = "split"  # it could only be done from more sites than the policy allows
     WAITS_FOR_ALL = "waits_for_all"  # there is stock, but another line of the order lacks it
+    PRE_ORDER = "pre_order"  # it is not released yet
+    SCARCE = "scarce"  # there is some, and other orders get it
+    PRICE = "price"  # to wait costs less than to ship
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +43,10 @@ class Assignment:
     Attributes:
         dispatch_date: The site's local day on which it leaves.
         distance_km: From the site to the destination; None if the destination is unknown.
-        late: Whether that day is after the promised one.
+        late: Whether it leaves or arrives after the promised day.
+        service: The tariff's service that the cost is of.
+        arrives: The day on which it should arrive; None if the tariff does not say.
+        cost: Tariff and handling.
     """
 
     site: str
@@ -41,6 +54,9 @@ class Assignment:
     dispatch_date: date
     distance_km: float | None
     late: bool = False
+    service: str = ""
+    arrives: date | None = None
+    cost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +75,7 @@ class Candidate:
 
     Attributes:
         ruled_out: Why it does not ship (all of) the order, in words; empty for a site that could have.
+        cost: Of one parcel with the whole order, tariff and handling; None where it may not ship it.
     """
 
     site: str
@@ -66,21 +83,95 @@ class Candidate:
     dispatch_date: date
     ruled_out: tuple[str, ...] = ()
     chosen: bool = False
+    cost: int | None = None
+    service: str = ""
+    arrives: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NextBest:
+    """What would have been done without one of the chosen sites.
+
+    Attributes:
+        without: The site.
+        sites: The sites that would ship then; none if the order would wait.
+        units_waiting: Units of lines that would wait.
+        cost: What the order would cost then.
+        extra: How much more that is, in money; less than nothing where the policy prefers something else to
+            money.
+        extra_by_policy: How much worse that is by the policy's own measure, every other order left as it is.
+        at_least: How much worse the whole plan would be at least, by the same measure, however all orders
+            were routed then; None if that was not worked out.
+    """
+
+    without: str
+    sites: tuple[str, ...]
+    units_waiting: int
+    cost: int
+    extra: int
+    extra_by_policy: float
+    at_least: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScarcePrice:
+    """What one more unit (or, without a SKU, room for one more parcel) at a site would save."""
+
+    site: str
+    sku: str | None
+    price: float
 
 
 @dataclass(frozen=True, slots=True)
 class OrderPlan:
-    """The decision on one order. `reasons` tells it in words, without personal data."""
+    """The decision on one order. `reasons` tells it in words, without personal data.
+
+    Attributes:
+        cost: Of its parcels, with the policy's prices of splits, late parcels and backorders.
+        prices: Of scarce goods and full sites that bore on the decision.
+        next_best: None if nothing is shipped, or if there was no time to work it out.
+        withdrawn: Keys of the standing parcels that are moved; empty if the order stays as it stands.
+        saving: What the move saves.
+    """
 
     order_id: int
     assignments: tuple[Assignment, ...]
     backorders: tuple[Backorder, ...]
     candidates: tuple[Candidate, ...]
     reasons: tuple[str, ...]
+    cost: int = 0
+    prices: tuple[ScarcePrice, ...] = ()
+    next_best: NextBest | None = None
+    withdrawn: tuple[int, ...] = ()
+    saving: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Decisions, in the order in which they were taken."""
+    """Decisions, in the order of their turn, and how good they are together.
+
+    Attributes:
+        cost: Of all orders, in money.
+        objective: The same by the policy's own measure; where all orders go by the cheapest strategy, money
+            (and the price of what waits).
+        lower_bound: No plan is better than this, by that measure.
+        stock_prices: What one more unit would save, by (site, SKU); only where there is too little.
+        capacity_prices: What room for one more parcel would save, by site.
+        complete: False if the time limit ended the search.
+    """
 
     orders: tuple[OrderPlan, ...]
+    cost: int = 0
+    objective: float = 0.0
+    lower_bound: float = 0.0
+    stock_prices: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    capacity_prices: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    complete: bool = True
+
+    @property
+    def gap_percent(self) -> float:
+        """How far from the best the plan can be at most: 100 x (objective / lower_bound - 1)."""
+        if self.lower_bound <= 0:
+            return 0.0 if self.objective <= 0 else float("inf")
+        return max(0.0, 100.0 * (self.objective / self.lower_bound - 1.0))

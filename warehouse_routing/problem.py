@@ -9,6 +9,23 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
 
+from warehouse_routing.policy import BackorderRule, Policy, Strategy
+
+__all__ = [
+    "BackorderRule",
+    "Component",
+    "Goods",
+    "Location",
+    "OpenLine",
+    "OrderToRoute",
+    "Policy",
+    "Precision",
+    "Problem",
+    "Site",
+    "Standing",
+    "Strategy",
+]
+
 
 class Precision(StrEnum):
     """How exactly a place is known, best first."""
@@ -43,6 +60,13 @@ class Site:
         countries: ISO codes that it ships to, or None for all.
         parcels_per_day: The most parcels that it packs for one dispatch date, or None for no limit.
         parcels_planned: Parcels already planned, by dispatch date.
+        country_code: Where it stands; empty if that is not known.
+        postal_codes: By country, the beginnings of the only postal codes there that it ships to.
+        refused_postal_codes: By country, the beginnings of postal codes that it does not ship to.
+        ships_hazardous: Whether hazardous goods may leave from here.
+        ships_oversize: Whether oversize goods may leave from here.
+        handling_parcel: What packing a parcel costs, in minor units.
+        handling_unit: What picking a unit costs, in minor units.
     """
 
     code: str
@@ -54,6 +78,13 @@ class Site:
     countries: frozenset[str] | None = None
     parcels_per_day: int | None = None
     parcels_planned: Mapping[date, int] = field(default_factory=dict)
+    country_code: str = ""
+    postal_codes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    refused_postal_codes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ships_hazardous: bool = True
+    ships_oversize: bool = True
+    handling_parcel: int = 0
+    handling_unit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +121,39 @@ class OpenLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Goods:
+    """What routing must know of a SKU.
+
+    Attributes:
+        weight_g: Of one unit as it is shipped; None if the catalogue does not say.
+    """
+
+    weight_g: int | None = None
+    hazardous: bool = False
+    oversize: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A parcel that was given to a site and may still be moved: nobody has begun to pick it.
+
+    Attributes:
+        key: The caller's key of it (a picklist's id).
+        lines: Units by line id, as the channel counts them.
+        components: Units by SKU that it holds on the site's shelves.
+        dispatch_date: The day of the site's on which it is planned to leave; it counts in `parcels_planned`.
+        sent: Whether the site's WMS has been asked to ship it, so that it must be asked to cancel first.
+    """
+
+    key: int
+    site: str
+    lines: Mapping[str, int]
+    components: Mapping[str, int]
+    dispatch_date: date
+    sent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class OrderToRoute:
     """One order's open part.
 
@@ -98,6 +162,12 @@ class OrderToRoute:
         ship_by: When it must be handed over, as promised, aware UTC.
         backordered: Whether an earlier run had to leave something open: such orders are served first.
         country_code: ISO 3166-1 alpha-2 of the destination.
+        channel: The name of its connection, for policies.
+        service: The delivery service that the buyer asked for; empty if none is known.
+        deliver_by: When it must arrive, as promised, aware UTC.
+        excluded: Sites that must not ship it: their WMS has refused it, or given it up.
+        standing: What was given to sites and may still be moved; `lines` include these units, and neither
+            the problem's stock nor its free parcels do.
     """
 
     order_id: int
@@ -107,35 +177,12 @@ class OrderToRoute:
     lines: tuple[OpenLine, ...]
     ship_by: datetime | None = None
     backordered: bool = False
-
-
-class Strategy(StrEnum):
-    """How sites are chosen."""
-
-    FEWEST_PARCELS = "fewest_parcels"  # nearest site that holds everything, else the fewest sites
-    NEAREST_FIRST = "nearest_first"  # take what the nearest site has, the rest from the next
-
-
-class BackorderRule(StrEnum):
-    """What happens to an order of which only a part can be had."""
-
-    SHIP_AVAILABLE = "ship_available"  # the part that is there goes, the rest is backordered
-    WAIT_FOR_ALL = "wait_for_all"  # the whole order waits
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The merchant's rules.
-
-    Attributes:
-        split: Whether one order may come from several sites.
-        max_sites: The most sites of one order, or None for no limit; one if `split` is False.
-    """
-
-    strategy: Strategy = Strategy.FEWEST_PARCELS
-    split: bool = True
-    max_sites: int | None = None
-    backorder: BackorderRule = BackorderRule.SHIP_AVAILABLE
+    channel: str = ""
+    service: str = ""
+    postal_code: str = ""
+    deliver_by: datetime | None = None
+    excluded: frozenset[str] = frozenset()
+    standing: tuple[Standing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +192,7 @@ class Problem:
     Attributes:
         now: The hub's time, aware UTC; dispatch dates follow from it.
         stock: Units that may be promised, by (site code, SKU); absent means none.
+        goods: What is known of SKUs; one that is absent is an ordinary one of unknown weight.
     """
 
     now: datetime
@@ -152,3 +200,4 @@ class Problem:
     sites: tuple[Site, ...]
     stock: Mapping[tuple[str, str], int]
     policy: Policy = field(default_factory=Policy)
+    goods: Mapping[str, Goods] = field(default_factory=dict)

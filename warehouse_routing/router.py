@@ -131,7 +131,7 @@ def _choose(
 ) -> Filled:
     """The sites' parts: as many units as can be had, from as few sites as that takes."""
     most = min(len(open_sites), (policy.max_sites or len(open_sites)) if policy.split else 1)
-    if policy.strategy is Strategy.NEAREST_FIRST and most > 1:
+    if policy.strategies[0] is Strategy.NEAREST and most > 1:
         return _first_sites(fill([view.code for view in open_sites], order.lines, stock), most)
     for view in open_sites:
         if not lacks[view.code]:

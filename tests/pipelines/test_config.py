@@ -80,7 +80,7 @@ def test_a_small_file_is_enough(load: Load, tmp_path: Path) -> None:
     assert config.secrets("shop") == {"access_token": "shop-value"}
     assert config.fulfil_from() == {"shop": datetime(2026, 10, 31, 23, tzinfo=UTC)}
     assert config.routing_policy() == Policy(
-        Strategy.FEWEST_PARCELS, split=True, max_sites=None, backorder=BackorderRule.SHIP_AVAILABLE
+        (Strategy.FEWEST_PARCELS,), split=True, max_sites=None, backorder=BackorderRule.SHIP_AVAILABLE
     )
 
 

@@ -76,7 +76,7 @@ def test_s25_a_line_of_13_over_10_and_15_takes_10_and_3(
 ) -> None:
     sites = (site("lyon"), site("berlin"))
     stock = {("lyon", "MUG"): 10, ("berlin", "MUG"): 15}
-    decided = only(problem(sites, stock, order(1, line("1", 13)), strategy=Strategy.NEAREST_FIRST))
+    decided = only(problem(sites, stock, order(1, line("1", 13)), strategies=(Strategy.NEAREST,)))
     assert given(decided) == {"lyon": {"1": 10}, "berlin": {"1": 3}}
     assert decided.backorders == ()
 
