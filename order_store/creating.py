@@ -10,7 +10,7 @@ from normalization.records import CanonicalOrder
 from normalization.statuses import FulfilledBy, OrderStatus
 from order_store.dialects import Row, insert_orders_with_ids, insert_rows, next_order_ids
 from order_store.events import add_event_rows, encode_detail
-from order_store.personal import add_personal_rows, personal_row
+from order_store.personal import add_personal_data
 from order_store.rows import (
     CHILD_COLUMNS,
     CHILD_TABLES,
@@ -153,6 +153,6 @@ def _insert_parts(
     insert_rows(tx, order_lines, LINE_COLUMNS, lines)
     for table in CHILD_TABLES:
         insert_rows(tx, table, CHILD_COLUMNS[table.name], children[table.name])
-    add_personal_rows(tx, [personal_row(order_id, order) for order_id, order, _verdict in created])
+    add_personal_data(tx, arrival.connection, [(order_id, order) for order_id, order, _verdict in created])
     add_verdict_rows(tx, held, components)
     add_event_rows(tx, events)

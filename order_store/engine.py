@@ -6,14 +6,18 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from order_store.private_files import touch_private
 from order_store.schema import metadata
+
+if TYPE_CHECKING:
+    from order_store.keys import KeyStore
 
 BUSY_TIMEOUT_MS = 30_000
 CACHE_KIB = 65_536
@@ -26,9 +30,15 @@ class Store:
     start (BEGIN IMMEDIATE), so that a transaction never fails half-way because another one wrote first;
     writers queue for up to 30 s. `read()` is one consistent snapshot on SQLite, and one transaction on
     PostgreSQL. Neither may span I/O to a vendor.
+
+    Attributes:
+        keys: What personal data is sealed with; None leaves it in the clear, as tests and benchmarks do.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, keys: "KeyStore | None" = None) -> None:
+        self.keys = keys
+        if keys is not None:  # order_store.personal finds them on the transaction
+            engine = engine.execution_options(orderhub_keys=keys)
         self.engine = engine
         self._writer = engine.execution_options(orderhub_write=True)
         self.is_sqlite = engine.dialect.name == "sqlite"
@@ -70,24 +80,27 @@ def refused_values() -> tuple[type[Exception], ...]:
     return refused
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, keys: "KeyStore | None" = None) -> Store:
     """Open a store by its URL.
 
     Args:
-        url: `sqlite:///path/to/file.db` (its folder is made), or `postgresql+psycopg://...`;
-            `postgresql://` is read as psycopg 3.
+        url: `sqlite:///path/to/file.db` (its folder is made; the file is its owner's alone), or
+            `postgresql+psycopg://...`; `postgresql://` is read as psycopg 3.
+        keys: What its personal data is sealed with. A hub always has them.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        if parsed.database and parsed.database != ":memory:" and not parsed.query:
+            path = Path(parsed.database)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            touch_private(path)
         engine = create_engine(parsed)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-        return Store(engine)
+        return Store(engine, keys)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    return Store(create_engine(parsed, pool_pre_ping=True))
+    return Store(create_engine(parsed, pool_pre_ping=True), keys)
 
 
 # sqlite3 looks for an adapter of every None that it binds, and asks None itself when it finds none,

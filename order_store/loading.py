@@ -62,11 +62,11 @@ class StoredOrder(msgspec.Struct, frozen=True, kw_only=True):
         return self.known.order
 
 
-def load_orders(tx: Connection, order_ids: Sequence[int]) -> dict[int, StoredOrder]:
-    """Orders by id; ids that do not exist are left out."""
+def load_orders(tx: Connection, order_ids: Sequence[int], purpose: str = "merging") -> dict[int, StoredOrder]:
+    """Orders by id; ids that do not exist are left out. `purpose` says why, for the access log."""
     rows = rows_where(tx, orders, orders.c.id, order_ids)
     names = {row.id: row.name for row in tx.execute(connections.select())}
-    personal = personal_data_by_order(tx, order_ids)
+    personal = personal_data_by_order(tx, order_ids, purpose)
     lines = _by_order(rows_where(tx, order_lines, order_lines.c.order_id, order_ids))
     children = {
         table.name: _by_order(rows_where(tx, table, table.c.order_id, order_ids)) for table in CHILD_TABLES

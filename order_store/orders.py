@@ -93,19 +93,21 @@ def apply_orders(
     return [results[number] for number in range(len(incoming))]
 
 
-def find_order(tx: Connection, connection: str, external_id: str) -> StoredOrder | None:
-    """An order by its natural key, or None."""
+def find_order(
+    tx: Connection, connection: str, external_id: str, purpose: str = "looking up"
+) -> StoredOrder | None:
+    """An order by its natural key, or None. `purpose` says why, for the access log."""
     order_id = tx.scalar(
         select(orders.c.id)
         .join(connections)
         .where(connections.c.name == connection, orders.c.external_id == external_id)
     )
-    return None if order_id is None else load_order(tx, order_id)
+    return None if order_id is None else load_order(tx, order_id, purpose)
 
 
-def load_order(tx: Connection, order_id: int) -> StoredOrder:
-    """An order by its id. Raises KeyError if there is none."""
-    return load_orders(tx, [order_id])[order_id]
+def load_order(tx: Connection, order_id: int, purpose: str = "looking up") -> StoredOrder:
+    """An order by its id; `purpose` says why, for the access log. Raises KeyError if there is none."""
+    return load_orders(tx, [order_id], purpose)[order_id]
 
 
 def observed_orders(tx: Connection, connection_id: int, external_ids: Sequence[str]) -> dict[str, datetime]:

@@ -1,22 +1,40 @@
 """The only way to personal data: one body per order, apart from everything else.
 
-It holds the buyer, both addresses, the notes, and the words in which buyers gave reasons. Encryption
-under a key per order belongs here, and nowhere else.
+It holds the buyer, both addresses, the notes, and the words in which buyers gave reasons, sealed under the
+order's own key where the store has keys. Whoever reads it says why, and order_store.access keeps that.
+Beside the body stand keyed digests of e-mail and phones, by which a person's orders are found.
 """
 
+import hashlib
+import logging
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from normalization.records import Address, Buyer, CanonicalOrder
-from order_store.dialects import Row, insert_rows, rows_where
-from order_store.schema.orders import personal_data
+from order_store.dialects import IN_LIST, Row, insert_rows
+from order_store.schema.orders import orders, personal_data
+from order_store.schema.reading import connections
+from order_store.sealing import SealBroken, is_sealed, place_of, seal, unseal
 
-COLUMNS = ("order_id", "body")
+if TYPE_CHECKING:
+    from order_store.keys import Ciphers, KeyStore
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ("order_id", "body", "email_token", "phone_token", "ship_phone_token")
 DATASETS = frozenset({"buyer", "ship_to", "bill_to", "notes", "refunds", "returns"})
 """The datasets of an order whose change touches the body."""
+SUBSCRIBER_DIGITS = 9
+"""Phones are compared by their last digits: with or without country code they are the same."""
+
+
+class KeysAbsentError(RuntimeError):
+    """Personal data is sealed, and the store was opened without keys."""
 
 
 class PersonalData(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -33,8 +51,28 @@ class PersonalData(msgspec.Struct, frozen=True, omit_defaults=True):
     reasons: Mapping[str, str] = {}
 
 
+ERASED = PersonalData(None, None, None, None)
+"""What is left where a key was destroyed."""
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder(PersonalData).decode
+_SEALED_PLACES = (
+    select(personal_data.c.order_id, personal_data.c.body, connections.c.name, orders.c.external_id)
+    .join(orders, orders.c.id == personal_data.c.order_id)
+    .join(connections, connections.c.id == orders.c.connection_id)
+    .where(personal_data.c.order_id.in_(bindparam("wanted", expanding=True)))
+)
+
+
+def keys_of(tx: Connection) -> "KeyStore | None":
+    """What the store of a transaction was opened with."""
+    found: KeyStore | None = tx.get_execution_options().get("orderhub_keys")
+    return found
+
+
+def digest_key(tx: Connection) -> bytes:
+    """The key of digests of personal data that stand outside the body; empty for a store without keys."""
+    keys = keys_of(tx)
+    return b"" if keys is None else keys.secret("digests")
 
 
 def personal_data_of(order: CanonicalOrder) -> PersonalData:
@@ -47,29 +85,166 @@ def personal_data_of(order: CanonicalOrder) -> PersonalData:
     return PersonalData(order.buyer, order.ship_to, order.bill_to, order.notes, reasons)
 
 
-def personal_row(order_id: int, order: CanonicalOrder) -> Row:
-    """The row that keeps an order's personal data."""
-    return (order_id, _ENCODE(personal_data_of(order)))
+def without_person(personal: PersonalData) -> PersonalData:
+    """What may stay when a person is erased: the place, as far as routing and KPIs knew it."""
+    place = personal.ship_to
+    if place:
+        place = Address(
+            city=place.city,
+            region=place.region,
+            postal_code=place.postal_code,
+            country_code=place.country_code,
+        )
+    return PersonalData(personal.buyer and None, place, personal.bill_to and None, personal.notes and None)
 
 
-def add_personal_rows(tx: Connection, rows: Sequence[Row]) -> None:
-    """Store the rows of new orders."""
-    insert_rows(tx, personal_data, COLUMNS, rows)
+def order_without_person(order: CanonicalOrder) -> CanonicalOrder:
+    """An order with nobody in it; datasets that were read stay read."""
+    left = without_person(personal_data_of(order))
+    changes: dict[str, object] = {
+        "buyer": left.buyer,
+        "ship_to": left.ship_to,
+        "bill_to": left.bill_to,
+        "notes": left.notes,
+    }
+    for dataset in ("refunds", "returns"):
+        if found := getattr(order, dataset):
+            changes[dataset] = tuple(msgspec.structs.replace(one, reason_text=None) for one in found)
+    return msgspec.structs.replace(order, **changes)
 
 
-def replace_personal_data(tx: Connection, orders: Iterable[tuple[int, CanonicalOrder]]) -> None:
-    """Store the personal data of known orders anew."""
-    changes = [{"key": order_id, "new_body": _ENCODE(personal_data_of(order))} for order_id, order in orders]
-    if changes:
+def add_personal_data(tx: Connection, connection: str, created: Iterable[tuple[int, CanonicalOrder]]) -> None:
+    """Store the personal data of new orders of one connection."""
+    insert_rows(tx, personal_data, COLUMNS, _rows(tx, connection, created))
+
+
+def replace_personal_data(
+    tx: Connection, connection: str, changed: Iterable[tuple[int, CanonicalOrder]]
+) -> None:
+    """Store the personal data of known orders of one connection anew."""
+    rows = _rows(tx, connection, changed)
+    if rows:
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in COLUMNS[1:]}
         tx.execute(
-            update(personal_data)
-            .where(personal_data.c.order_id == bindparam("key"))
-            .values(body=bindparam("new_body")),
-            changes,
+            update(personal_data).where(personal_data.c.order_id == bindparam("key")).values(values),
+            [
+                {"key": row[0]}
+                | {f"new_{name}": value for name, value in zip(COLUMNS[1:], row[1:], strict=True)}
+                for row in rows
+            ],
         )
 
 
-def personal_data_by_order(tx: Connection, order_ids: Sequence[int]) -> dict[int, PersonalData]:
-    """The personal data of orders, for rendering what leaves the hub and for judging addresses."""
-    found = rows_where(tx, personal_data, personal_data.c.order_id, order_ids)
-    return {row["order_id"]: _DECODE(row["body"]) for row in found}
+def personal_data_by_order(
+    tx: Connection, order_ids: Sequence[int], purpose: str = "merging"
+) -> dict[int, PersonalData]:
+    """The personal data of orders; of erased ones, what is left.
+
+    Args:
+        tx: A transaction.
+        order_ids: Of which orders.
+        purpose: Why, in a word or two: it stands in the access log.
+
+    Raises:
+        KeysAbsentError: If bodies are sealed and the store has no keys.
+    """
+    found: dict[int, PersonalData] = {}
+    sealed: dict[str, list[tuple[int, str, bytes]]] = defaultdict(list)
+    for start in range(0, len(order_ids), IN_LIST):
+        for row in tx.execute(_SEALED_PLACES, {"wanted": list(order_ids[start : start + IN_LIST])}):
+            body = bytes(row.body)
+            if is_sealed(body):
+                sealed[row.name].append((row.order_id, row.external_id, body))
+            else:
+                found[row.order_id] = _DECODE(body)
+    keys = keys_of(tx)
+    if keys is None:
+        if sealed:
+            raise KeysAbsentError("personal data is sealed, and this store was opened without keys")
+        return found
+    keys.log.note(purpose, order_ids)
+    for connection, bodies in sealed.items():
+        ciphers = keys.ciphers(connection, [external_id for _, external_id, _ in bodies], make=False)
+        for order_id, external_id, body in bodies:
+            found[order_id] = _opened(ciphers, connection, external_id, body)
+    return found
+
+
+def orders_of_person(tx: Connection, *, email: str | None = None, phone: str | None = None) -> list[int]:
+    """Ids of the orders that bear an e-mail address or a phone number. It scans the digests of all orders."""
+    tokens = [token for token in (_email_token(tx, email), _phone_token(tx, phone)) if token is not None]
+    row = personal_data.c
+    columns = (row.email_token, row.phone_token, row.ship_phone_token)
+    if not tokens:
+        return []
+    found: Sequence[int] = tx.scalars(
+        select(row.order_id).where(or_(*(column.in_(tokens) for column in columns))).order_by(row.order_id)
+    ).all()
+    return list(found)
+
+
+def _rows(tx: Connection, connection: str, pairs: Iterable[tuple[int, CanonicalOrder]]) -> list[Row]:
+    keys = keys_of(tx)
+    if keys is None:
+        return [(order_id, _ENCODE(personal_data_of(order)), None, None, None) for order_id, order in pairs]
+    pairs = list(pairs)
+    ciphers = keys.ciphers(connection, [order.external_id for _, order in pairs], make=True)
+    secret = keys.secret("people")
+    rows: list[Row] = []
+    for order_id, order in pairs:
+        personal = personal_data_of(order)
+        cipher = ciphers[order.external_id]
+        if cipher is None:
+            rows.append((order_id, _ENCODE(without_person(personal)), None, None, None))
+            continue
+        buyer, ship_to = personal.buyer, personal.ship_to
+        email = _token(secret, _plain_email(buyer.email)) if buyer and buyer.email else None
+        phone = _token(secret, _plain_phone(buyer.phone)) if buyer and buyer.phone else None
+        there = None
+        if ship_to and ship_to.phone and not (buyer and buyer.phone == ship_to.phone):
+            there = _token(secret, _plain_phone(ship_to.phone))
+        body = seal(cipher, _ENCODE(personal), place_of("personal_data", connection, order.external_id))
+        rows.append((order_id, body, email, phone, there))
+    return rows
+
+
+def _opened(ciphers: "Ciphers", connection: str, external_id: str, body: bytes) -> PersonalData:
+    cipher = ciphers.get(external_id)
+    if cipher is None:
+        if external_id not in ciphers:
+            log.error(
+                "%s %s: its key is not in the key store; its personal data is lost", connection, external_id
+            )
+        return ERASED
+    try:
+        return _DECODE(unseal(cipher, body, place_of("personal_data", connection, external_id)))
+    except (SealBroken, msgspec.DecodeError):
+        log.error("%s %s: its personal data does not open", connection, external_id)  # noqa: TRY400 -- no trace of it
+        return ERASED
+
+
+def _email_token(tx: Connection, email: str | None) -> int | None:
+    keys = keys_of(tx)
+    return _token(keys.secret("people"), _plain_email(email)) if keys and email else None
+
+
+def _phone_token(tx: Connection, phone: str | None) -> int | None:
+    keys = keys_of(tx)
+    return _token(keys.secret("people"), _plain_phone(phone)) if keys and phone else None
+
+
+def _token(secret: bytes, text: str) -> int | None:
+    """A keyed digest that a 64-bit column holds; it can be compared, and not reversed without the key."""
+    if not text:
+        return None
+    return int.from_bytes(
+        hashlib.blake2b(text.encode(), key=secret, digest_size=8).digest(), "big", signed=True
+    )
+
+
+def _plain_email(email: str) -> str:
+    return email.strip().casefold()
+
+
+def _plain_phone(phone: str) -> str:
+    return "".join(filter(str.isdecimal, phone))[-SUBSCRIBER_DIGITS:]

@@ -87,7 +87,9 @@ def update_orders(
         _write_headers(tx, arrival, changed)
         _write_children(tx, changed)
         replace_personal_data(
-            tx, ((one.order_id, one.merged.known.order) for one in changed if one.merged.changed & PERSONAL)
+            tx,
+            arrival.connection,
+            ((one.order_id, one.merged.known.order) for one in changed if one.merged.changed & PERSONAL),
         )
         _write_events(tx, arrival, changed)
         if arrival.judge:

@@ -254,6 +254,9 @@ personal_data = Table(
     metadata,
     order_key(),
     Column("body", LargeBinary, nullable=False),  # read and written by order_store.personal alone
+    Column("email_token", BigInteger),  # keyed digests, to find a person's orders
+    Column("phone_token", BigInteger),
+    Column("ship_phone_token", BigInteger),
 )
 
 order_events = Table(

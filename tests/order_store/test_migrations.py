@@ -53,6 +53,12 @@ def _statements(path: Path) -> dict[str, set[str]]:
             "SELECT name, sql FROM sqlite_master WHERE type <> 'view' AND sql NOT LIKE '%alembic_version%'"
         ).fetchall()
     return {
-        name: {line.strip(" \t,") for line in sql.replace("CREATE ", "\n").splitlines() if line.strip()}
+        name: {
+            line.strip(" \t,")
+            for line in sql.replace("CREATE ", "\n")
+            .replace(", ", "\n")
+            .splitlines()  # ADD COLUMN breaks no line
+            if line.strip()
+        }
         for name, sql in rows
     }
