@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, or_, select, update
 
 from order_store.dialects import insert_or_ignore, is_sqlite, lock_orders
+from order_store.imbalances import is_held_order
 from order_store.schema.base import Moment
 from order_store.schema.fulfilment import outbox
 
@@ -32,6 +33,8 @@ class State(StrEnum):
 
 
 SETTLED = frozenset({State.APPLIED, State.UNSUPPORTED, State.REJECTED, State.SUPERSEDED})
+CANCEL = "cancel_picklist"
+"""The one operation that goes out for an order that is held because it does not balance."""
 RETRYABLE = frozenset({State.REJECTED, State.UNSUPPORTED, State.NEEDS_PERSON})
 """What a person may have sent again."""
 
@@ -160,6 +163,7 @@ def claim(
             row.state.in_((State.PENDING, State.IN_DOUBT)),
             row.not_before <= now,
             first,
+            or_(row.operation == CANCEL, ~is_held_order(row.order_id)),
         )
         .order_by(row.id)
         .limit(limit)

@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, sele
 from normalization.records import StockLevel
 from normalization.statuses import StockBasis
 from order_store.dialects import insert_or_ignore, insert_rows, is_sqlite
+from order_store.imbalances import is_held_stock
 from order_store.schema.fulfilment import allocations, stock_bins, stock_positions, stock_shortages
 
 Key = tuple[str, str]
@@ -154,6 +155,7 @@ def take(tx: Connection, wanted: Mapping[Key, int]) -> bool:
                 position.warehouse == warehouse,
                 position.sku == sku,
                 position.on_hand - position.safety - position.reserved >= units,
+                ~is_held_stock(stock_positions),
             )
             .values(reserved=position.reserved + units)
         )
@@ -163,10 +165,14 @@ def take(tx: Connection, wanted: Mapping[Key, int]) -> bool:
 
 
 def available_stock(tx: Connection) -> dict[Key, int]:
-    """Units that may be promised, by (warehouse, SKU); positions without any are left out."""
+    """Units that may be promised, by (warehouse, SKU); positions without any, or held, are left out."""
     position = stock_positions.c
     free = position.on_hand - position.safety - position.reserved
-    rows = tx.execute(select(position.warehouse, position.sku, free.label("free")).where(free > 0))
+    rows = tx.execute(
+        select(position.warehouse, position.sku, free.label("free")).where(
+            free > 0, ~is_held_stock(stock_positions)
+        )
+    )
     return {(row.warehouse, row.sku): row.free for row in rows}
 
 

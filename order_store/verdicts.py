@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from normalization.records import CanonicalOrder, ResolvedSku
 from order_store.dialects import Row, insert_rows, rows_where, update_rows
 from order_store.events import Event, add_events
+from order_store.imbalances import IMBALANCE
 from order_store.loading import StoredOrder, load_orders
 from order_store.schema.base import to_micros
 from order_store.schema.orders import holds, line_components, order_lines, orders
@@ -156,7 +157,7 @@ def _store_standings(
 def _store_holds(tx: Connection, verdicts: Mapping[int, Verdict], now: datetime) -> None:
     standing: dict[int, dict[tuple[str, str | None, str], int]] = {}
     for row in rows_where(tx, holds, holds.c.order_id, list(verdicts)):
-        if row["released_at"] is None:
+        if row["released_at"] is None and row["code"] != IMBALANCE:
             reason = (row["code"], row["line_id"], row["detail"])
             standing.setdefault(row["order_id"], {})[reason] = row["id"]
     added: list[Row] = []

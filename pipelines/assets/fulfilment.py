@@ -22,6 +22,7 @@ from pipelines.config import HubConfig
 from pipelines.hub import Hub
 from pipelines.resources import HubResource
 from pipelines.services.amend import amend_orders
+from pipelines.services.balance import balance_books
 from pipelines.services.route import route_orders
 from pipelines.services.verify import verify_orders
 
@@ -63,14 +64,16 @@ def canonical_orders(context: dg.AssetExecutionContext, hub: HubResource) -> Res
     description="Which warehouse ships what, and why: `orderhub explain ORDER` tells of each.",
 )
 def allocations(context: dg.AssetExecutionContext, hub: HubResource) -> Result:
-    """Follow what buyers changed, then route what is open."""
+    """Hold what does not balance, follow what buyers changed, then route what is open."""
     with hub.open() as opened, stopping(context):
+        balanced = balance_books(opened)
         amended = amend_orders(opened)
         routed = route_orders(opened)
         with opened.store.read() as tx:
             rows = tx.scalar(select(func.count()).select_from(allocations_table)) or 0
     return dg.MaterializeResult(
-        metadata={f"amended/{name}": value for name, value in metadata_of(amended).items()}
+        metadata={f"balance/{name}": value for name, value in metadata_of(balanced).items()}
+        | {f"amended/{name}": value for name, value in metadata_of(amended).items()}
         | metadata_of(routed)
         | {"dagster/row_count": rows}
     )
@@ -99,7 +102,7 @@ def fulfilment_assets(config: HubConfig) -> list[dg.AssetsDefinition]:
 
 
 def fulfilment_checks() -> list[dg.AssetChecksDefinition]:
-    """What must add up. These only tell: picking goes on for all other orders; publishing has its own."""
+    """What must add up. What does not is held; all other orders go on, and publishing has its own check."""
     return conservation_checks(ALLOCATIONS)
 
 

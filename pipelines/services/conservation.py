@@ -1,96 +1,79 @@
-"""What must always add up: units, stock and money. Whatever does not is named, record by record."""
+"""What must always add up: units, stock and money. Whatever does not is named, record by record.
+
+Each rule is one statement over the store that gives the records which break it: of an order its id, of
+stock the warehouse and the SKU, and the words that name the figures. The same SQL runs on SQLite and on
+PostgreSQL. `pipelines.services.balance` holds what is found here until it adds up.
+"""
 
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from pipelines.services.rules_money import MONEY_RULES
+from pipelines.services.rules_stock import STOCK_RULES
+from pipelines.services.rules_units import UNIT_RULES
+
 LIMIT = 100
 """So many violations of a rule are named; the rest would not say more."""
 
-RULES: dict[str, str] = {
-    "units": """
-        SELECT connections.name || ' ' || orders.number || ' line ' || order_lines.line_id
-            || ': ordered ' || order_lines.ordered || ', cancelled ' || order_lines.cancelled
-            || ', allocated ' || order_lines.allocated || ', shipped ' || order_lines.shipped
-            || ', delivered ' || order_lines.delivered
-        FROM order_lines
-        JOIN orders ON orders.id = order_lines.order_id
-        JOIN connections ON connections.id = orders.connection_id
-        WHERE order_lines.cancelled > order_lines.ordered
-            OR order_lines.shipped > order_lines.allocated
-            OR order_lines.delivered > order_lines.shipped
-            OR order_lines.shipped > order_lines.ordered
-            OR order_lines.allocated < 0
-    """,
-    "allocated": """
-        SELECT connections.name || ' ' || orders.number || ' line ' || order_lines.line_id
-            || ': allocated ' || order_lines.allocated
-            || ', on standing picklists ' || COALESCE(given.units, 0)
-        FROM order_lines
-        JOIN orders ON orders.id = order_lines.order_id
-        JOIN connections ON connections.id = orders.connection_id
-        LEFT JOIN (
-            SELECT picklists.order_id, picklist_lines.line_no, SUM(picklist_lines.units) AS units
-            FROM picklist_lines
-            JOIN picklists ON picklists.id = picklist_lines.picklist_id
-            WHERE picklists.state <> 'cancelled'
-                OR EXISTS (SELECT 1 FROM parcels WHERE parcels.picklist_id = picklists.id)
-            GROUP BY picklists.order_id, picklist_lines.line_no
-        ) AS given ON given.order_id = order_lines.order_id AND given.line_no = order_lines.line_no
-        WHERE order_lines.allocated > COALESCE(given.units, 0)
-    """,
-    "reserved": """
-        SELECT stock_positions.warehouse || ' ' || stock_positions.sku
-            || ': reserved ' || stock_positions.reserved
-            || ', standing allocations ' || COALESCE(given.units, 0)
-        FROM stock_positions
-        LEFT JOIN (
-            SELECT warehouse, sku, SUM(units) AS units
-            FROM allocations
-            WHERE settled_at IS NULL
-            GROUP BY warehouse, sku
-        ) AS given ON given.warehouse = stock_positions.warehouse AND given.sku = stock_positions.sku
-        WHERE stock_positions.reserved > COALESCE(given.units, 0) OR stock_positions.reserved < 0
-    """,
-    "money": """
-        SELECT connections.name || ' ' || orders.number || ': total ' || orders.total_minor || ', parts '
-            || (COALESCE(lines.minor, 0) + COALESCE(shipping.minor, 0) + COALESCE(charges.minor, 0))
-            || ' ' || orders.currency || ' in minor units'
-        FROM orders
-        JOIN connections ON connections.id = orders.connection_id
-        LEFT JOIN (
-            SELECT order_id, SUM(total_minor) AS minor
-            FROM order_lines
-            WHERE gone_revision IS NULL
-            GROUP BY order_id
-        ) AS lines ON lines.order_id = orders.id
-        LEFT JOIN (SELECT order_id, SUM(total_minor) AS minor FROM order_shipping GROUP BY order_id)
-            AS shipping ON shipping.order_id = orders.id
-        LEFT JOIN (SELECT order_id, SUM(total_minor) AS minor FROM order_charges GROUP BY order_id)
-            AS charges ON charges.order_id = orders.id
-        WHERE orders.total_minor IS NOT NULL
-            AND orders.total_minor
-                <> COALESCE(lines.minor, 0) + COALESCE(shipping.minor, 0) + COALESCE(charges.minor, 0)
-    """,
-    "once": """
-        SELECT connections.name || ' ' || outbox.reference || ': told twice'
-        FROM outbox
-        JOIN connections ON connections.id = outbox.connection_id
-        GROUP BY connections.name, outbox.connection_id, outbox.operation, outbox.reference
-        HAVING COUNT(*) > 1
-    """,
+RULES: dict[str, str] = UNIT_RULES | STOCK_RULES | MONEY_RULES
+"""Each gives the columns order_id, warehouse, sku and record."""
+
+REMEDIES: dict[str, str] = {
+    "units": "`orderhub doctor --repair` counts the line anew from its parcels; look at it with `orderhub explain`",
+    "allocated": "`orderhub doctor --repair` sets the line to what its picklists and parcels say",
+    "over_allocated": "the next round cancels the picklists that are too many; `orderhub doctor` if it stays",
+    "kits": "cancel the picklist at the warehouse, so that whole kits are allocated anew",
+    "reserved": "`orderhub doctor --repair` counts reservations anew from the allocations",
+    "oversold": "read the warehouse's stock again; if it stays, count the shelf",
+    "bins": "read the warehouse's stock again (`orderhub sync` of its WMS, or `orderhub doctor --repair`)",
+    "money": "read the order again (`orderhub doctor --repair`); if it stays, the channel's own figures differ",
+    "line_money": "read the order again (`orderhub doctor --repair`)",
+    "refunds": "read the order again (`orderhub doctor --repair`); if it stays, look at its refunds in the channel",
+    "once": "look at the vendor whether it was done twice, and `orderhub outbox dismiss` one of the messages",
 }
+"""What brings each rule into balance again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One record that does not add up."""
+    """One record that does not add up.
+
+    Attributes:
+        record: It in words, with its figures. Names no person.
+        order_id: The order concerned, if it is one.
+        warehouse, sku: The stock position concerned, if it is one.
+    """
 
     rule: str
     record: str
+    order_id: int | None = None
+    warehouse: str | None = None
+    sku: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """The natural key of what does not balance."""
+        return f"order {self.order_id}" if self.order_id is not None else f"stock {self.warehouse} {self.sku}"
+
+    @property
+    def remedy(self) -> str:
+        """What brings it into balance again."""
+        return REMEDIES[self.rule]
 
 
-def violations(tx: Connection, rule: str) -> list[Violation]:
-    """The records that break a rule of RULES; empty if all is well. Names no person."""
-    found = tx.execute(text(RULES[rule] + f" LIMIT {LIMIT}"))
-    return [Violation(rule, row[0]) for row in found]
+def violations(tx: Connection, rule: str, limit: int | None = LIMIT) -> list[Violation]:
+    """The records that break a rule of RULES; empty if all is well. Names no person.
+
+    Args:
+        tx: A transaction.
+        rule: One of RULES.
+        limit: How many at most; None for all.
+    """
+    found = tx.execute(text(RULES[rule] + (f" LIMIT {limit}" if limit is not None else "")))
+    return [Violation(rule, row.record, row.order_id, row.warehouse, row.sku) for row in found]
+
+
+def all_violations(tx: Connection, limit: int | None = LIMIT) -> list[Violation]:
+    """The records that break any rule."""
+    return [one for rule in RULES for one in violations(tx, rule, limit)]

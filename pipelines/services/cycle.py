@@ -8,6 +8,7 @@ from typing import Any
 from connectors.errors import ConnectorError
 from pipelines.hub import Hub
 from pipelines.services.amend import amend_orders
+from pipelines.services.balance import balance_books
 from pipelines.services.counts import PageCounts
 from pipelines.services.dispatch import dispatch
 from pipelines.services.orders import sync_orders
@@ -69,6 +70,8 @@ def run_cycle(
             result.steps[f"track {name}"] = asdict(track_parcels(hub, name))
     if only is not None:
         return result
+    with step("balance"):
+        result.steps["balance"] = asdict(balance_books(hub))
     with step("verify"):
         result.steps["verify"] = asdict(verify_orders(hub))
     with step("amend"):

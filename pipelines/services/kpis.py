@@ -13,6 +13,7 @@ from analytics.publish import publish, stamp
 from order_store.leases import acquire_lease, release_lease
 from pipelines.hub import Hub
 from pipelines.problems import ProblemError
+from pipelines.services.conservation import all_violations
 
 FILE = "orderhub.duckdb"
 LEASE = timedelta(minutes=5)
@@ -91,7 +92,15 @@ def build_kpis(hub: Hub, run: str) -> Published:
 
     Raises:
         analytics.build.BuildFailedError: If a model or a test fails; nothing is published then.
+        ProblemError: If units, stock or money do not add up; nothing is published then.
     """
+    with hub.store.read() as tx:
+        broken = all_violations(tx)
+    if broken:
+        raise ProblemError(
+            f"nothing is published: {len(broken)} records do not add up, such as {broken[0].rule}:"
+            f" {broken[0].record}; `orderhub doctor` explains them all"
+        )
     take_snapshot(hub, run)
     folder = run_folder(hub, run)
     zone = hub.config.merchant.time_zone
