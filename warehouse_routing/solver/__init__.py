@@ -1,0 +1,3 @@
+from warehouse_routing.solver.solve import solve
+
+__all__ = ["solve"]
