@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from sqlalchemy import Connection as Transaction
 from sqlalchemy import select
 
 from connectors.contract import Page, Window
@@ -13,13 +14,22 @@ from normalization import registry
 from normalization.verification import verify
 from order_store.catalogue import catalogue_view
 from order_store.connections import connection_id
+from order_store.leases import LeaseLost, acquire_lease, release_lease, renew_lease
 from order_store.reading import begin_window, complete_window, read_marks
 from order_store.schema.base import to_micros
 from order_store.schema.orders import holds, orders
 from pipelines.hub import Hub
 from pipelines.services.counts import PageCounts
 from pipelines.services.ingest import Channel, adopt_unrecorded, ingest_page
-from pipelines.services.reading import InTransaction, ReadResult, read_stream
+from pipelines.services.reading import (
+    LEASE,
+    TAKEN_OVER,
+    InTransaction,
+    ReadResult,
+    lease_name,
+    read_stream,
+    reader,
+)
 
 CHANGES = "orders"
 OPEN = "orders_open"
@@ -57,12 +67,22 @@ def sync_orders(hub: Hub, connection: str) -> list[ReadResult]:
     return results
 
 
-def backfill_orders(hub: Hub, connection: str, since: datetime, until: datetime) -> ReadResult:
-    """Read the orders that were created in a span of time, whatever became of them since."""
+def backfill_orders(
+    hub: Hub, connection: str, since: datetime, until: datetime, also: InTransaction | None = None
+) -> ReadResult:
+    """Read the orders that were created in a span of time, whatever became of them since.
+
+    Args:
+        hub: The hub.
+        connection: A channel.
+        since: From here on.
+        until: Up to here.
+        also: More to do in the transaction of each page.
+    """
     channel = channel_of(hub, connection)
     result = ReadResult(connection, CREATED)
     for page in hub.connector(connection).read(CREATED, Window(since, until)):
-        counts = ingest_page(hub.store, hub.landing, channel, page, now=hub.clock.now())
+        counts = ingest_page(hub.store, hub.landing, channel, page, now=hub.clock.now(), also=also)
         result = replace(result, pages=result.pages + 1, counts=result.counts + counts)
     return result
 
@@ -79,10 +99,25 @@ def _reconcile(hub: Hub, connection: str) -> ReadResult | None:
         last = read_marks(tx, key, RECONCILED).completed_at
         if last is not None and now - last < RECONCILE_EVERY:
             return None
+        lease = acquire_lease(tx, lease_name(connection, RECONCILED), reader(), now, LEASE)
+        if lease is None:
+            return None
         begin_window(tx, key, RECONCILED, now - RECONCILE_BACK, now, now)
-    result = backfill_orders(hub, connection, now - RECONCILE_BACK, now)
-    with hub.store.begin() as tx:
-        complete_window(tx, key, RECONCILED, hub.clock.now())
+
+    def keep_lease(tx: Transaction) -> None:
+        nonlocal lease
+        lease = renew_lease(tx, lease, hub.clock.now(), LEASE)
+
+    try:
+        result = backfill_orders(hub, connection, now - RECONCILE_BACK, now, keep_lease)
+        with hub.store.begin() as tx:
+            keep_lease(tx)
+            complete_window(tx, key, RECONCILED, hub.clock.now())
+    except LeaseLost:
+        return ReadResult(connection, RECONCILED, skipped=TAKEN_OVER)
+    finally:
+        with hub.store.begin() as tx:
+            release_lease(tx, lease)
     return replace(result, stream=RECONCILED)
 
 

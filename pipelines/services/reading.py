@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from uuid import uuid4
 
 from sqlalchemy import Connection as Transaction
 
 from connectors.contract import Connector, Page, ReadMode, Stream, Window
 from connectors.errors import RecordRejected, StreamBroken
 from order_store.connections import connection_id
-from order_store.leases import Lease, acquire_lease, release_lease, renew_lease
+from order_store.leases import Lease, LeaseLost, acquire_lease, release_lease, renew_lease
 from order_store.reading import (
     ReadState,
     abandon_window,
@@ -25,6 +26,7 @@ from pipelines.hub import Hub
 from pipelines.services.counts import PageCounts
 
 LEASE = timedelta(minutes=10)
+TAKEN_OVER = "this process was away for so long that another one took over"
 FIRST_WINDOW = timedelta(days=1)
 """How far back a connection without `fulfil_from` is read at first; the back-fill reads what is older."""
 
@@ -70,15 +72,27 @@ def read_stream(hub: Hub, connection: str, name: str, store_page: StorePage) -> 
         due = marks.completed_at is None or marks.in_window or now - marks.completed_at >= stream.every
         if not due:
             return ReadResult(connection, name, skipped=f"not due before {stream.every} have passed")
-        owner = f"{socket.gethostname()}:{os.getpid()}"
-        lease = acquire_lease(tx, f"read:{connection}:{name}", owner, now, LEASE)
+        lease = acquire_lease(tx, lease_name(connection, name), reader(), now, LEASE)
+        marks = read_marks(tx, key, name)  # who held the lease until now may have moved them
     if lease is None:
         return ReadResult(connection, name, skipped="another process reads it")
     try:
         return _read(hub, connector, stream, _Reading(key, lease, marks), store_page)
+    except LeaseLost:
+        return ReadResult(connection, name, skipped=TAKEN_OVER)
     finally:
         with hub.store.begin() as tx:
             release_lease(tx, lease)
+
+
+def lease_name(connection: str, stream: str) -> str:
+    """What the lease of a stream is called."""
+    return f"read:{connection}:{stream}"
+
+
+def reader() -> str:
+    """Who reads: a name that nobody else has, not even another container's process of the same number."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
 
 
 @dataclass(slots=True)
@@ -100,9 +114,11 @@ def _read(
         except (RecordRejected, StreamBroken):
             if bookmark is not None:  # it may be the bookmark that works no more: the next read begins anew
                 with hub.store.begin() as tx:
+                    reading.lease = renew_lease(tx, reading.lease, hub.clock.now(), LEASE)
                     abandon_window(tx, reading.key, stream.name, hub.clock.now())
             raise
         with hub.store.begin() as tx:
+            reading.lease = renew_lease(tx, reading.lease, hub.clock.now(), LEASE)
             watermark = complete_window(tx, reading.key, stream.name, hub.clock.now())
         result = replace(result, watermark=watermark if stream.mode is ReadMode.CHANGES else None)
     return result
@@ -136,6 +152,7 @@ def _windows(
     now = hub.clock.now()
     while True:
         with hub.store.begin() as tx:
+            reading.lease = renew_lease(tx, reading.lease, hub.clock.now(), LEASE)
             reached = read_marks(tx, reading.key, stream.name).watermark
             since = _first_moment(hub, connector, now) if reached is None else reached - stream.lookback
             until = now if stream.max_window is None else min(now, since + stream.max_window)
