@@ -2,8 +2,8 @@
 
 A file holds one answer's records. It begins with a mark, then one frame a record (length, then the
 envelope in msgpack), then a frame of length zero with the count: a file without it is half-written. The
-payload of each record is a zstd blob of its own, so that one record can be encrypted or erased alone;
-its checksum finds a damaged one.
+payload of each record is a blob of its own, compressed and sealed under the record's key, so that one record
+can be erased alone (order_store.landing_blobs).
 
 Files are named `connection/stream/day/sequence-token.land`, by the UTC day on which they were landed.
 Sequences grow, so names in order are the order in which things were received. A file is written under a
@@ -11,7 +11,6 @@ temporary name, synced, and renamed before the transaction that records it in `l
 """
 
 import contextlib
-import os
 import secrets
 import struct
 import threading
@@ -20,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 import fsspec
@@ -28,13 +27,27 @@ import msgspec
 import zstandard
 from fsspec.implementations.local import LocalFileSystem
 
+from order_store.landing_blobs import ERASED_ORDERS, Blobs, Envelope
+from order_store.private_files import make_private_folder, sync_folder, write_private
 from order_store.schema.base import from_micros, to_micros
+from order_store.sealing import SealBroken
+
+if TYPE_CHECKING:
+    from order_store.keys import KeyStore
+
+__all__ = [
+    "ERASED_ORDERS",
+    "Landed",
+    "LandedFile",
+    "Landing",
+    "LandingDamaged",
+    "RecordErased",
+    "connection_and_stream",
+]
 
 MARK = b"OHLAND1\n"
 SUFFIX = ".land"
 PARTIAL = ".part"
-LEVEL = -1
-"""Takes half the time of level 1, to write and to read, for a quarter more bytes."""
 _LENGTH = struct.Struct("<I")
 _END = struct.Struct("<II")
 
@@ -43,13 +56,8 @@ class LandingDamaged(ValueError):
     """A landing file is cut off or its bytes are not what was written."""
 
 
-class _Envelope(msgspec.Struct, array_like=True, gc=False):
-    connection: str
-    stream: str
-    external_id: str
-    sequence: int
-    observed_us: int
-    blob: bytes
+class RecordErased(LandingDamaged):
+    """A record's key was destroyed: nobody can read it any more."""
 
 
 class Landed(msgspec.Struct, frozen=True, gc=False):
@@ -61,6 +69,7 @@ class Landed(msgspec.Struct, frozen=True, gc=False):
         payload: The vendor's bytes.
         path: The file, below the landing's root.
         offset: Where its frame begins there.
+        erased: The key was destroyed; the payload is empty.
     """
 
     connection: str
@@ -71,6 +80,7 @@ class Landed(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
     path: str
     offset: int
+    erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,30 +101,38 @@ class LandedFile:
 
 
 class Landing:
-    """A landing folder. One instance serves one process; its methods may be called from many threads."""
+    """A landing folder. One instance serves one process; its methods may be called from many threads.
 
-    def __init__(self, url: str | Path) -> None:
+    Args:
+        url: A folder, or a URL that fsspec knows.
+        keys: What records are sealed with; None leaves them in the clear, as tests and benchmarks do.
+    """
+
+    def __init__(self, url: str | Path, keys: "KeyStore | None" = None) -> None:
         filesystem, root = fsspec.core.url_to_fs(str(url))
         self._files: Any = filesystem
         self._root: str = root.rstrip("/")
         self._local = isinstance(filesystem, LocalFileSystem)
         self._lock = threading.Lock()
         self._last = 0
-        self._per_thread = threading.local()
+        self._blobs = Blobs(keys)
 
     def land(
         self, connection: str, stream: str, observed_at: datetime, records: Sequence[tuple[str, bytes]]
     ) -> LandedFile:
-        """Write (external id, payload) records as one durable file, before anything is made of them."""
+        """Write (external id, payload) records as one durable file, before anything is made of them.
+
+        A record whose key was destroyed is written without its payload.
+        """
         observed_us = to_micros(observed_at)
         sequence = self._next_sequences(len(records))
-        compress = self._compressor().compress
         encode = msgspec.msgpack.Encoder().encode
         parts = [MARK]
         offsets: list[int] = []
         position = len(MARK)
-        for number, (external_id, payload) in enumerate(records, sequence):
-            body = encode(_Envelope(connection, stream, external_id, number, observed_us, compress(payload)))
+        blobs = self._blobs.made(connection, stream, sequence, records)
+        for number, ((external_id, _), blob) in enumerate(zip(records, blobs, strict=True), sequence):
+            body = encode(Envelope(connection, stream, external_id, number, observed_us, blob))
             offsets.append(position)
             parts += (_LENGTH.pack(len(body)), body)
             position += _LENGTH.size + len(body)
@@ -135,42 +153,31 @@ class Landing:
         content: bytes = self._files.cat_file(f"{self._root}/{path}")
         if not content.startswith(MARK):
             raise LandingDamaged(f"{path} is no landing file")
-        decode = _DECODER.decode
-        decompress = self._decompressor().decompress
-        unpack = _LENGTH.unpack_from
-        view = memoryview(content)
-        position = len(MARK)
-        count = 0
+        envelopes, offsets, damage = _envelopes(content)
         observed_us, observed_at = None, None
-        try:
-            while True:
-                (length,) = unpack(content, position)
-                if length == 0:
-                    break
-                start = position + 4
-                if start + length > len(content):
-                    raise LandingDamaged(f"{path} is cut off after {count} records")
-                envelope = decode(view[start : start + length])
-                if envelope.observed_us != observed_us:
-                    observed_us = envelope.observed_us
-                    observed_at = from_micros(observed_us)
-                assert observed_at is not None  # noqa: S101 -- set with observed_us
-                yield Landed(
-                    envelope.connection,
-                    envelope.stream,
-                    envelope.external_id,
-                    envelope.sequence,
-                    observed_at,
-                    decompress(envelope.blob),
-                    path,
-                    position,
-                )
-                count += 1
-                position = start + length
-            if _END.unpack_from(content, position)[1] != count:
-                raise LandingDamaged(f"{path} says another number of records than the {count} it holds")
-        except (struct.error, msgspec.DecodeError, zstandard.ZstdError) as error:
-            raise LandingDamaged(f"{path} is cut off or damaged after {count} records") from error
+        payloads = self._blobs.opened(envelopes)
+        for count, (envelope, offset) in enumerate(zip(envelopes, offsets, strict=True)):
+            try:
+                payload = next(payloads)
+            except (SealBroken, zstandard.ZstdError) as error:
+                raise LandingDamaged(f"{path} is damaged after {count} records") from error
+            if envelope.observed_us != observed_us:
+                observed_us = envelope.observed_us
+                observed_at = from_micros(observed_us)
+            assert observed_at is not None  # noqa: S101 -- set with observed_us
+            yield Landed(
+                envelope.connection,
+                envelope.stream,
+                envelope.external_id,
+                envelope.sequence,
+                observed_at,
+                payload or b"",
+                path,
+                offset,
+                payload is None,
+            )
+        if damage:
+            raise LandingDamaged(f"{path} {damage}")
 
     def salvage(self, path: str) -> tuple[list[Landed], bool]:
         """What can be read of a file, and whether that is all of it."""
@@ -191,7 +198,13 @@ class Landing:
         )
 
     def read_one(self, path: str, offset: int) -> Landed:
-        """The record at a place. Raises LandingDamaged, or FileNotFoundError if the file is gone."""
+        """The record at a place.
+
+        Raises:
+            RecordErased: If its key was destroyed.
+            LandingDamaged: If it is damaged.
+            FileNotFoundError: If the file is gone.
+        """
         name = f"{self._root}/{path}"
         head: bytes = self._files.cat_file(name, start=offset, end=offset + _LENGTH.size)
         try:
@@ -199,9 +212,11 @@ class Landing:
             start = offset + _LENGTH.size
             body = self._files.cat_file(name, start=start, end=start + length)
             envelope = _DECODER.decode(body)
-            payload = self._decompressor().decompress(envelope.blob)
-        except (struct.error, msgspec.DecodeError, zstandard.ZstdError) as error:
+            payload = next(self._blobs.opened([envelope]))
+        except (struct.error, msgspec.DecodeError, zstandard.ZstdError, SealBroken) as error:
             raise LandingDamaged(f"{path} holds no record at {offset}") from error
+        if payload is None:
+            raise RecordErased(f"the record at {offset} of {path} was erased: its key is destroyed")
         return Landed(
             envelope.connection,
             envelope.stream,
@@ -266,30 +281,13 @@ class Landing:
             return
         target = Path(name)
         new_folder = not target.parent.is_dir()
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(target.parent)
         partial = target.with_suffix(PARTIAL)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_private(partial, content)
         partial.rename(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         for folder in target.parents[1:4] if new_folder else ():
-            _sync_folder(folder)
-
-    def _compressor(self) -> zstandard.ZstdCompressor:
-        with contextlib.suppress(AttributeError):
-            return self._per_thread.compressor  # type: ignore[no-any-return]
-        made = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
-        self._per_thread.compressor = made
-        return made
-
-    def _decompressor(self) -> zstandard.ZstdDecompressor:
-        with contextlib.suppress(AttributeError):
-            return self._per_thread.decompressor  # type: ignore[no-any-return]
-        made = zstandard.ZstdDecompressor()
-        self._per_thread.decompressor = made
-        return made
+            sync_folder(folder)
 
 
 def connection_and_stream(path: str) -> tuple[str, str]:
@@ -302,12 +300,27 @@ def _last(path: str) -> str:
     return path.rstrip("/").rsplit("/", 1)[1]
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _envelopes(content: bytes) -> tuple[list[Envelope], list[int], str]:
+    """A file's envelopes, where each begins, and what is wrong with the file, if anything is."""
+    envelopes: list[Envelope] = []
+    offsets: list[int] = []
+    decode, unpack = _DECODER.decode, _LENGTH.unpack_from
+    view = memoryview(content)
+    position = len(MARK)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        while length := unpack(content, position)[0]:
+            start = position + _LENGTH.size
+            if start + length > len(content):
+                return envelopes, offsets, f"is cut off after {len(envelopes)} records"
+            envelopes.append(decode(view[start : start + length]))
+            offsets.append(position)
+            position = start + length
+        said = _END.unpack_from(content, position)[1]
+    except (struct.error, msgspec.DecodeError):
+        return envelopes, offsets, f"is cut off or damaged after {len(envelopes)} records"
+    wrong = said != len(envelopes)
+    told = f"says another number of records than the {len(envelopes)} it holds"
+    return envelopes, offsets, told if wrong else ""
 
 
-_DECODER = msgspec.msgpack.Decoder(_Envelope)
+_DECODER = msgspec.msgpack.Decoder(Envelope)

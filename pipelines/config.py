@@ -14,6 +14,7 @@ from typing import Self
 from pydantic import Field, PrivateAttr, ValidationError
 
 from normalization.verification import VerificationPolicy
+from order_store.masters import MasterSource
 from pipelines.config_checks import connector_problems, cross_problems
 from pipelines.config_errors import ConfigError, spoken, told
 from pipelines.config_file import Expansion, UnreadableError, read_document
@@ -28,6 +29,7 @@ from pipelines.config_models import (
     Verification,
     Warehouse,
 )
+from pipelines.config_privacy import Keys, Privacy, master_source, privacy_problems
 from pipelines.config_secrets import resolve_secrets
 from pipelines.secrets import Secrets
 from warehouse_routing.problem import Policy
@@ -64,15 +66,23 @@ class HubConfig(Section):
     )
     routing: Routing = Field(default_factory=Routing, description="See docs/configuration.md.")
     verification: Verification = Field(default_factory=Verification, description="See docs/configuration.md.")
+    keys: Keys = Field(default_factory=Keys, description="Give url, master_key and erasures.")
+    privacy: Privacy = Field(default_factory=Privacy, description="Give erase_after_delivery_days.")
     schedules: Schedules = Field(default_factory=Schedules, description="Give cron lines.")
 
     _version: str = PrivateAttr(default="")
     _secrets: Secrets = PrivateAttr(default_factory=Secrets)
+    _masters: MasterSource | None = PrivateAttr(default=None)
 
     @property
     def version(self) -> str:
         """Names this configuration: a digest of what the file says, environment and secrets left out."""
         return self._version
+
+    @property
+    def masters(self) -> MasterSource | None:
+        """Where the master key of personal data comes from; None for the hub's own file."""
+        return self._masters
 
     def connection(self, name: str) -> Connection:
         """A connection by name. Raises KeyError."""
@@ -120,9 +130,9 @@ class HubConfig(Section):
         """What `warehouse_routing.router.plan` takes."""
         return self.routing.policy()
 
-    def _complete(self, version: str, secrets: Secrets, folder: Path) -> Self:
+    def _complete(self, version: str, secrets: Secrets, masters: MasterSource | None, folder: Path) -> Self:
         whole = self.model_copy(update={"catalogue": folder / self.catalogue})
-        whole._version, whole._secrets = version, secrets
+        whole._version, whole._secrets, whole._masters = version, secrets, masters
         return whole
 
 
@@ -158,11 +168,14 @@ def load_config(path: Path | str, environ: Mapping[str, str], *, with_secrets: b
         raise ConfigError(path.name, problems) from None
     problems += connector_problems(config.connections)
     problems += cross_problems(config.connections, config.warehouses, config.carriers, config.verification)
-    secrets = Secrets()
+    problems += privacy_problems(config.privacy, config.connections)
+    secrets, masters = Secrets(), None
     if with_secrets:
+        masters, unusable = master_source(config.keys, config.secrets_file, environ, path.parent)
+        problems += unusable
         secrets, missing = resolve_secrets(config.connections, config.secrets_file, environ, path.parent)
         problems += missing
     if problems:
         raise ConfigError(path.name, problems)
     digest = hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
-    return config._complete(digest[:12], secrets, path.parent)
+    return config._complete(digest[:12], secrets, masters, path.parent)

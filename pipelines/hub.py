@@ -16,13 +16,16 @@ from connectors.pacing import SharedPacer, shared_pacing
 from connectors.registry import connect
 from connectors.runtime import Clock, Pacer, Rate, Runtime, SystemClock
 from connectors.tokens import FileTokens
+from order_store.binding import OtherKeyStoreError, bind_keys
 from order_store.catalogue import load_catalogue
 from order_store.connections import register_connection, retire_connections
 from order_store.engine import Store, open_store
+from order_store.keys import KeyStore
 from order_store.landing import Landing
 from order_store.migrations import upgrade
 from order_store.schema.catalogue import skus
 from pipelines.config import ConfigError, HubConfig, load_config
+from pipelines.key_ring import open_key_ring
 from pipelines.problems import ProblemError
 from pipelines.sandbox_clock import SandboxClock
 
@@ -64,8 +67,17 @@ class Hub:
             )
         return self._connectors[connection]
 
+    @property
+    def keys(self) -> KeyStore:
+        """The keys of personal data."""
+        if self.store.keys is None:
+            raise ProblemError("this hub was assembled without keys")
+        return self.store.keys
+
     def close(self) -> None:
-        """Give back the store's connections."""
+        """Give back the store's connections; write down what was read of people."""
+        if self.store.keys is not None:
+            self.store.keys.close()
         self.store.close()
 
 
@@ -73,10 +85,15 @@ def assemble(config: HubConfig, state: Path, clock: Clock) -> Hub:
     """Open what the configuration names: migrate the store, register connections, load the catalogue."""
     state.mkdir(parents=True, exist_ok=True)
     upgrade(config.store.url)
-    store = open_store(config.store.url)
+    keys = open_key_ring(config, state)
+    store = open_store(config.store.url, keys)
+    try:
+        bind_keys(store)
+    except OtherKeyStoreError as error:
+        raise ProblemError(str(error)) from error
     runtime = Runtime(
         clock=clock,
-        tokens=FileTokens(state / "tokens"),
+        tokens=FileTokens(state / "tokens", keys.secret("tokens")),
         pacer_for=_pacing(state, clock),
     )
     with store.begin() as tx:
@@ -84,7 +101,7 @@ def assemble(config: HubConfig, state: Path, clock: Clock) -> Hub:
             register_connection(tx, one.name, one.connector, one.kind, one.fulfil_from)
         retire_connections(tx, {one.name for one in config.connections})
     _load_catalogue(config, store, state)
-    return Hub(config, store, Landing(config.landing.url), clock, runtime, state)
+    return Hub(config, store, Landing(config.landing.url, keys), clock, runtime, state)
 
 
 def _pacing(state: Path, clock: Clock) -> Callable[[str, Mapping[str, Rate]], Pacer]:
