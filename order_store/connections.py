@@ -37,6 +37,12 @@ def connection_id(tx: Connection, name: str) -> int:
     return int(found)
 
 
+def connection_name(tx: Connection, connection_id: int) -> str:
+    """The name of a connection. Raises NoResultFound if there is none of that id."""
+    found = tx.execute(select(connections.c.name).where(connections.c.id == connection_id))
+    return str(found.scalar_one())
+
+
 def retire_connections(tx: Connection, configured: set[str]) -> None:
     """Mark the connections that are no longer configured; what they brought stays."""
     tx.execute(update(connections).where(connections.c.name.not_in(configured)).values(active=0))

@@ -61,7 +61,8 @@ def hold_imbalances(tx: Connection, found: Sequence[Imbalance], now: datetime) -
     """
     wanted = {(one.rule, one.subject): one for one in found}
     standing = {(row.rule, row.subject): row for row in tx.execute(_standing())}
-    touched = {one.order_id for one in (*wanted.values(), *standing.values()) if one.order_id is not None}
+    touched = {one.order_id for one in wanted.values() if one.order_id is not None}
+    touched |= {row.order_id for row in standing.values() if row.order_id is not None}
     lock_orders(tx, sorted(touched))
     held = sum(_hold(tx, one, now) for key, one in sorted(wanted.items()) if key not in standing)
     for key in sorted(wanted.keys() & standing.keys()):
@@ -112,7 +113,8 @@ def _standing() -> Any:  # noqa: ANN401 -- a Select of whole rows
 
 def _hold(tx: Connection, one: Imbalance, now: datetime) -> int:
     row = {name: getattr(one, name) for name in Imbalance.__slots__} | {"since": now}
-    if tx.execute(insert_or_ignore(tx, imbalances), [row]).rowcount != 1:
+    added = insert_or_ignore(tx, imbalances).values(**row).returning(imbalances.c.id)
+    if tx.execute(added).first() is None:
         return 0  # another process was faster
     if one.order_id is not None:
         hold = {"order_id": one.order_id, "code": IMBALANCE, "detail": one.detail, "since": now}

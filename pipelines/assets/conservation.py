@@ -8,7 +8,7 @@ from pipelines.resources import HubResource
 from pipelines.services.conservation import LIMIT, RULES, Violation, all_violations, violations
 
 DESCRIPTIONS = {
-    "units": "On every line: delivered <= shipped <= picked, allocated and ordered; shipped is what parcels hold.",
+    "units": "On each line delivered <= shipped <= picked, allocated, ordered; parcels hold what is shipped.",
     "allocated": "Whatever is allocated stands on a picklist, and the other way round.",
     "over_allocated": "No more is allocated than is open.",
     "kits": "Picklists hold whole kits.",

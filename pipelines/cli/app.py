@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from pipelines.cli import demo, dev, explain, kpis, normalize, quarantine, replay, sandbox, status, sync
+from pipelines.cli import (
+    demo,
+    dev,
+    explain,
+    kpis,
+    normalize,
+    outbox,
+    quarantine,
+    replay,
+    sandbox,
+    status,
+    sync,
+)
 from pipelines.cli.output import fail
 from pipelines.problems import ProblemError
 
@@ -25,6 +37,7 @@ app.command("normalize")(normalize.normalize)
 app.command("replay")(replay.replay)
 app.command("sandbox")(sandbox.sandbox)
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(outbox.app, name="outbox")
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """`orderhub quarantine`: records that no order could be made of."""
 
+import getpass
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ from order_store.quarantine import Quarantined, list_quarantine, show_quarantine
 from pipelines.cli.output import ConfigOption, JsonOption, out, print_json, print_table
 from pipelines.hub import open_hub
 from pipelines.problems import ProblemError
+from pipelines.services.people import dismiss_record
 from pipelines.services.retry import retry_all, retry_record
 
 app = typer.Typer(help="Records that no canonical record could be made of: look at them, try them again.")
@@ -84,6 +86,26 @@ def retry(
         out.print(f"{result.records} tried, {result.records - result.quarantined} good now")
     if result.quarantined:
         raise typer.Exit(1)
+
+
+@app.command("dismiss")
+def dismiss(
+    number: IdArgument,
+    why: Annotated[str, typer.Option(help="Why; it is kept with the record.")],
+    by: Annotated[str, typer.Option(help="Who decides.", default_factory=getpass.getuser)],
+    config: ConfigOption = "hub.yaml",
+    as_json: JsonOption = False,
+) -> None:
+    """Say that nothing is to be made of a record. A newer version of it that fails opens it again.
+
+    Example: orderhub quarantine dismiss 4 --why "a test order of the shop's developers"
+    """
+    with open_hub(config) as hub:
+        dismiss_record(hub, number, by, why)
+    if as_json:
+        print_json({"dismissed": number, "by": by, "why": why})
+    else:
+        out.print(f"record {number} is dismissed", highlight=False)
 
 
 def _find(tx: Connection, number: int) -> Quarantined:

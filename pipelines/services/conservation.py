@@ -20,16 +20,16 @@ RULES: dict[str, str] = UNIT_RULES | STOCK_RULES | MONEY_RULES
 """Each gives the columns order_id, warehouse, sku and record."""
 
 REMEDIES: dict[str, str] = {
-    "units": "`orderhub doctor --repair` counts the line anew from its parcels; look at it with `orderhub explain`",
+    "units": "`orderhub doctor --repair` counts the line anew from its parcels",
     "allocated": "`orderhub doctor --repair` sets the line to what its picklists and parcels say",
-    "over_allocated": "the next round cancels the picklists that are too many; `orderhub doctor` if it stays",
+    "over_allocated": "the next round cancels the picklists that are too many",
     "kits": "cancel the picklist at the warehouse, so that whole kits are allocated anew",
     "reserved": "`orderhub doctor --repair` counts reservations anew from the allocations",
     "oversold": "read the warehouse's stock again; if it stays, count the shelf",
-    "bins": "read the warehouse's stock again (`orderhub sync` of its WMS, or `orderhub doctor --repair`)",
-    "money": "read the order again (`orderhub doctor --repair`); if it stays, the channel's own figures differ",
+    "bins": "read the warehouse's stock again (`orderhub sync WMS`, or `orderhub doctor --repair`)",
+    "money": "read the order again (`orderhub doctor --repair`), or mend it in the channel",
     "line_money": "read the order again (`orderhub doctor --repair`)",
-    "refunds": "read the order again (`orderhub doctor --repair`); if it stays, look at its refunds in the channel",
+    "refunds": "read the order again (`orderhub doctor --repair`), or mend its refunds in the channel",
     "once": "look at the vendor whether it was done twice, and `orderhub outbox dismiss` one of the messages",
 }
 """What brings each rule into balance again."""

@@ -1,19 +1,21 @@
 """Money that must add up, order by order and to the minor unit."""
 
+from pipelines.services.rule_words import worded
+
 _ORDER = """
         SELECT orders.id AS order_id, NULL AS warehouse, NULL AS sku,
-            connections.name || ' ' || orders.number || ': ' || {words} || ' ' || orders.currency
+            connections.name || ' ' || orders.number || ': ' || <words> || ' ' || orders.currency
             || ' in minor units' AS record
         FROM orders
         JOIN connections ON connections.id = orders.connection_id
 """
 
 MONEY_RULES: dict[str, str] = {
-    "money": _ORDER.format(
-        words="""'total ' || orders.total_minor || ', parts '
-            || (COALESCE(lines.minor, 0) + COALESCE(shipping.minor, 0) + COALESCE(charges.minor, 0))"""
-    )
-    + """
+    "money": worded(
+        _ORDER,
+        """'total ' || orders.total_minor || ', parts '
+            || (COALESCE(lines.minor, 0) + COALESCE(shipping.minor, 0) + COALESCE(charges.minor, 0))""",
+        """
         LEFT JOIN (
             SELECT order_id, SUM(total_minor) AS minor
             FROM order_lines
@@ -28,21 +30,23 @@ MONEY_RULES: dict[str, str] = {
             AND orders.total_minor
                 <> COALESCE(lines.minor, 0) + COALESCE(shipping.minor, 0) + COALESCE(charges.minor, 0)
     """,
-    "line_money": _ORDER.format(
-        words="""'line ' || order_lines.line_id || ' net ' || order_lines.net_minor || ' and tax '
-            || order_lines.tax_minor || ', total ' || order_lines.total_minor"""
-    )
-    + """
+    ),
+    "line_money": worded(
+        _ORDER,
+        """'line ' || order_lines.line_id || ' net ' || order_lines.net_minor || ' and tax '
+            || order_lines.tax_minor || ', total ' || order_lines.total_minor""",
+        """
         JOIN order_lines ON order_lines.order_id = orders.id
         WHERE order_lines.gone_revision IS NULL
             AND order_lines.total_minor <> order_lines.net_minor + order_lines.tax_minor
     """,
+    ),
     # Only where the channel tells single refunds and payments in the shop's currency at all.
-    "refunds": _ORDER.format(
-        words="""'refunded ' || COALESCE(orders.refunded_minor, 0) || ', single refunds ' || given.minor
-            || ', paid ' || COALESCE(paid.minor, 0)"""
-    )
-    + """
+    "refunds": worded(
+        _ORDER,
+        """'refunded ' || COALESCE(orders.refunded_minor, 0) || ', single refunds ' || given.minor
+            || ', paid ' || COALESCE(paid.minor, 0)""",
+        """
         JOIN (
             SELECT refunds.order_id, SUM(refunds.amount_minor) AS minor
             FROM refunds
@@ -59,4 +63,5 @@ MONEY_RULES: dict[str, str] = {
         WHERE given.minor <> COALESCE(orders.refunded_minor, given.minor)
             OR given.minor > paid.minor
     """,
+    ),
 }

@@ -3,9 +3,11 @@
 ordered = cancelled + open + shipped; what is allocated stands on picklists; kits are whole.
 """
 
+from pipelines.services.rule_words import worded
+
 _LINE = """
         SELECT order_lines.order_id AS order_id, NULL AS warehouse, NULL AS sku,
-            connections.name || ' ' || orders.number || ' line ' || order_lines.line_id || ': ' || {words}
+            connections.name || ' ' || orders.number || ' line ' || order_lines.line_id || ': ' || <words>
             AS record
         FROM order_lines
         JOIN orders ON orders.id = order_lines.order_id
@@ -13,13 +15,13 @@ _LINE = """
 """
 
 UNIT_RULES: dict[str, str] = {
-    "units": _LINE.format(
-        words="""'ordered ' || order_lines.ordered || ', cancelled ' || order_lines.cancelled
+    "units": worded(
+        _LINE,
+        """'ordered ' || order_lines.ordered || ', cancelled ' || order_lines.cancelled
             || ', allocated ' || order_lines.allocated || ', picked ' || order_lines.picked
             || ', shipped ' || order_lines.shipped || ', delivered ' || order_lines.delivered
-            || ', confirmed ' || order_lines.confirmed || ', in parcels ' || COALESCE(sent.units, 0)"""
-    )
-    + """
+            || ', confirmed ' || order_lines.confirmed || ', in parcels ' || COALESCE(sent.units, 0)""",
+        """
         LEFT JOIN (
             SELECT parcels.order_id, parcel_lines.line_no, SUM(parcel_lines.units) AS units
             FROM parcel_lines
@@ -36,11 +38,12 @@ UNIT_RULES: dict[str, str] = {
             OR order_lines.shipped > order_lines.ordered
             OR order_lines.allocated < 0
     """,
-    "allocated": _LINE.format(
-        words="""'allocated ' || order_lines.allocated || ', picklists and parcels say '
-            || COALESCE(given.least, 0) || ' to ' || COALESCE(given.most, 0)"""
-    )
-    + """
+    ),
+    "allocated": worded(
+        _LINE,
+        """'allocated ' || order_lines.allocated || ', picklists and parcels say '
+            || COALESCE(given.least, 0) || ' to ' || COALESCE(given.most, 0)""",
+        """
         LEFT JOIN (
             SELECT picklists.order_id, picklist_lines.line_no,
                 SUM(CASE WHEN picklists.state IN ('shipped', 'cancelled') THEN COALESCE(sent.units, 0)
@@ -60,13 +63,14 @@ UNIT_RULES: dict[str, str] = {
         WHERE order_lines.allocated > COALESCE(given.most, 0)
             OR order_lines.allocated < COALESCE(given.least, 0)
     """,
+    ),
     # What a change of the order has not reached yet (another revision, a cancellation that the WMS has not
     # answered, a parcel that a person stops) is on its way, and no fault.
-    "over_allocated": _LINE.format(
-        words="""'allocated ' || (order_lines.allocated - order_lines.shipped) || ' beyond what is shipped, open '
-            || (order_lines.ordered - order_lines.cancelled - order_lines.shipped - order_lines.elsewhere)"""
-    )
-    + """
+    "over_allocated": worded(
+        _LINE,
+        """'allocated ' || (order_lines.allocated - order_lines.shipped) || ' beyond what is shipped, open '
+            || (order_lines.ordered - order_lines.cancelled - order_lines.shipped - order_lines.elsewhere)""",
+        """
         WHERE order_lines.allocated > order_lines.shipped
             AND order_lines.allocated > order_lines.ordered - order_lines.cancelled - order_lines.elsewhere
             AND orders.verification <> 'unverified'
@@ -78,6 +82,7 @@ UNIT_RULES: dict[str, str] = {
                         OR picklists.order_revision <> orders.revision)
             )
     """,
+    ),
     "kits": """
         SELECT picklists.order_id AS order_id, NULL AS warehouse, NULL AS sku,
             connections.name || ' ' || orders.number || ' picklist ' || picklists.reference || ' line '
