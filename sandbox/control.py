@@ -8,6 +8,8 @@ from typing import Any
 
 from sandbox.buyers import Wish, move_house, place_order
 from sandbox.ledger import ledger, summary
+from sandbox.mishaps import Severity, Weather
+from sandbox.registry import CONNECTIONS
 from sandbox.simulation import Simulation
 from sandbox.vendor import Vendor, VendorAnswer, VendorRequest, json_answer
 from sandbox.world import ShopOrder
@@ -32,6 +34,8 @@ class Control:
             ("POST", "/orders"): self._place,
             ("POST", "/orders/change"): self._change,
             ("POST", "/faults"): self._switch,
+            ("GET", "/weather"): lambda _: self._weather(),
+            ("POST", "/weather"): self._change_weather,
         }
 
     def answer(self, request: VendorRequest) -> VendorAnswer:
@@ -100,6 +104,21 @@ class Control:
 
     def _faults(self) -> Json:
         return {name: vendor.faults.struck for name, vendor in self._vendors.items()}
+
+    def _weather(self) -> Json:
+        return {
+            name: {"calls": vendor.weather.calls, "struck": vendor.weather.struck}
+            for name, vendor in self._vendors.items()
+            if vendor.weather
+        }
+
+    def _change_weather(self, body: Mapping[str, Json]) -> Json:
+        seed, rate = int(body.get("seed", 1)), float(body["rate"])
+        named = {name: float(body[name]) for name in ("hang_seconds", "slow_seconds") if name in body}
+        said = self._weather()
+        for name, vendor in self._vendors.items():
+            vendor.weather = Weather(CONNECTIONS[name], Severity(rate, **named), seed) if rate else None
+        return said
 
     def _switch(self, body: Mapping[str, Json]) -> Json:
         faults, times = self._vendors[body["connection"]].faults, int(body.get("times", 1))

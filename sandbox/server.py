@@ -5,8 +5,11 @@
 `Sandbox` runs in threads of this process; `sandbox.process.SandboxProcess` in a process of its own.
 """
 
+import os
 import socket
+import struct
 import sys
+import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -22,6 +25,8 @@ from sandbox.vendor import Vendor, VendorAnswer, VendorRequest, json_answer
 from sandbox.world import World
 
 CONTROL = "_control"
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER of no seconds: closing the socket resets the connection."""
 
 
 class Sandbox:
@@ -137,6 +142,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve
 
     def _send(self, answer: VendorAnswer) -> None:
+        if answer.delay:
+            time.sleep(answer.delay)
         if answer.lost:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -148,8 +155,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answer.body)
+            self.wfile.write(answer.body[: answer.reset_after])
         self.wfile.flush()
+        if answer.reset_after is not None:
+            self.close_connection = True
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            os.close(self.connection.detach())
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Requests are not logged: their paths and bodies name people."""

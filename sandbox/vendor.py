@@ -3,13 +3,17 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs
 
 from sandbox.faults import Faults
+from sandbox.mishaps import Mishap, Weather
+from sandbox.vendor_answers import VendorAnswer, json_answer
 from sandbox.world import World
+
+__all__ = ["Vendor", "VendorAnswer", "VendorRequest", "json_answer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +45,6 @@ class VendorRequest:
         return json.loads(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class VendorAnswer:
-    """An answer. `lost` tells the adapters to cut the connection instead of sending it."""
-
-    status: int = 200
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    lost: bool = False
-
-
-def json_answer(value: Any, status: int = 200, **headers: str) -> VendorAnswer:  # noqa: ANN401 -- any JSON
-    """An answer with a JSON body. Header names are given with underscores for dashes."""
-    named = {"Content-Type": "application/json"} | {
-        name.replace("_", "-"): text for name, text in headers.items()
-    }
-    return VendorAnswer(status, json.dumps(value, separators=(",", ":")).encode(), named)
-
-
 class Vendor(ABC):
     """One vendor's API for one connection.
 
@@ -70,14 +56,29 @@ class Vendor(ABC):
         self.world = world
         self.connection = connection
         self.faults = faults or Faults()
+        self.weather: Weather | None = None
 
     def handle(self, request: VendorRequest) -> VendorAnswer:
         """Answer one request."""
         with self.world.lock:
-            answer = self.respond(request)
+            answer = self._respond_in_weather(request) if self.weather else self.respond(request)
             headers = {"Date": format_datetime(self.world.now, usegmt=True), **answer.headers}
             lost = answer.lost or (request.method != "GET" and answer.status < 300 and self.loses(request))
-            return VendorAnswer(answer.status, answer.body, headers, lost)
+            return replace(answer, headers=headers, lost=lost)
+
+    def expire_tokens(self) -> None:  # noqa: B027 -- most vendors have keys that never end
+        """End all access tokens before their time; nothing happens where there are none."""
+
+    def _respond_in_weather(self, request: VendorRequest) -> VendorAnswer:
+        assert self.weather is not None  # noqa: S101 -- who calls it has asked
+        mishap, done = self.weather.draw()
+        if mishap is Mishap.THROTTLED:
+            self.faults.switch_on("throttle")
+        elif mishap is Mishap.EXPIRED:
+            self.expire_tokens()
+        answer = self.respond(request) if done else VendorAnswer(503)
+        self.faults.switch_off("throttle")
+        return self.weather.spoil(mishap, answer)
 
     def loses(self, request: VendorRequest) -> bool:
         """Whether the answer to this write gets lost. GraphQL vendors narrow it to mutations."""

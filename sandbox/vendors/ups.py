@@ -59,7 +59,7 @@ class UpsVendor(Vendor):
             return self._details(request, request.path.removeprefix("/api/track/v1/details/"))
         return _error(404, "404", "Not Found")
 
-    def revoke_tokens(self) -> None:
+    def expire_tokens(self) -> None:
         """End all tokens before their time, as UPS does when a secret is changed."""
         self._tokens.clear()
 

@@ -70,6 +70,10 @@ class VendureVendor(Vendor):
         """Only answers to mutations get lost: losing a query's would prove nothing."""
         return self._writes and super().loses(request)
 
+    def expire_tokens(self) -> None:
+        """All sessions end now."""
+        self.tokens.clear()
+
     def respond(self, request: VendorRequest) -> VendorAnswer:
         """Answer a GraphQL request."""
         self._writes, self._new_token = False, ""

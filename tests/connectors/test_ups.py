@@ -99,7 +99,7 @@ def test_an_expired_token_is_renewed_before_it_is_used(
 
 def test_a_revoked_token_is_renewed_once(carrier: Ups, vendor: UpsVendor, exchanges: list[Exchange]) -> None:
     carrier.read_one("tracking", NUMBER)
-    vendor.revoke_tokens()
+    vendor.expire_tokens()
     carrier.read_one("tracking", NUMBER)
     assert [exchange.answer.status for exchange in exchanges] == [200, 200, 401, 200, 200]
 
