@@ -29,6 +29,7 @@ class Control:
             ("GET", "/clock"): lambda _: {"now": self._world.now.isoformat()},
             ("GET", "/state"): lambda _: self._state(),
             ("GET", "/ledger"): lambda _: ledger(self._world),
+            ("GET", "/shipments"): lambda _: self._shipments(),
             ("GET", "/faults"): lambda _: self._faults(),
             ("POST", "/advance"): self._advance,
             ("POST", "/orders"): self._place,
@@ -113,12 +114,19 @@ class Control:
         }
 
     def _change_weather(self, body: Mapping[str, Json]) -> Json:
-        seed, rate = int(body.get("seed", 1)), float(body["rate"])
-        named = {name: float(body[name]) for name in ("hang_seconds", "slow_seconds") if name in body}
+        figures = {name: float(value) for name, value in body.items() if name != "seed"}
+        severity, seed = Severity(**figures), int(body.get("seed", 1))
+        calm = not severity.rate and not severity.latency_seconds
         said = self._weather()
         for name, vendor in self._vendors.items():
-            vendor.weather = Weather(CONNECTIONS[name], Severity(rate, **named), seed) if rate else None
+            vendor.weather = None if calm else Weather(CONNECTIONS[name], severity, seed)
         return said
+
+    def _shipments(self) -> Json:
+        return [
+            {"wms": one.wms, "site": one.site, "reference": one.reference, "state": one.state}
+            for one in self._world.shipments.values()
+        ]
 
     def _switch(self, body: Mapping[str, Json]) -> Json:
         faults, times = self._vendors[body["connection"]].faults, int(body.get("times", 1))

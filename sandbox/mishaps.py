@@ -41,11 +41,13 @@ class Severity:
         rate: The share of calls that something happens to.
         hang_seconds: For how long a call hangs that times out: longer than the client waits.
         slow_seconds: How long a slow answer takes.
+        latency_seconds: How long every other answer takes.
     """
 
-    rate: float
+    rate: float = 0.0
     hang_seconds: float = 2.0
     slow_seconds: float = 0.2
+    latency_seconds: float = 0.0
 
 
 _NETWORK = {
@@ -106,7 +108,13 @@ class Weather:
         return mishap, done
 
     def spoil(self, mishap: Mishap | None, answer: VendorAnswer) -> VendorAnswer:
-        """What comes over the wire of an answer."""
+        """What comes over the wire of an answer, and when."""
+        spoilt = self._spoilt(mishap, answer)
+        if self._severity.latency_seconds and not spoilt.delay:
+            return replace(spoilt, delay=self._severity.latency_seconds)
+        return spoilt
+
+    def _spoilt(self, mishap: Mishap | None, answer: VendorAnswer) -> VendorAnswer:
         match mishap:
             case Mishap.THROTTLED_SILENTLY:
                 return VendorAnswer(429)

@@ -131,6 +131,12 @@ def test_weather_is_set_and_read_over_the_control_api(sandbox: Sandbox) -> None:
             requests.get(sandbox.url + URL, headers=KEY, timeout=5)
         except requests.RequestException:
             continue
-    found = requests.post(control, json={"rate": 0}, timeout=5).json()["shipbob-us"]
+    found = requests.post(control, json={}, timeout=5).json()["shipbob-us"]
     assert found["calls"] == sum(found["struck"].values()) == 5
     assert requests.get(control, timeout=5).json() == {}
+
+
+def test_every_answer_takes_its_time_where_there_is_latency() -> None:
+    weather = Weather("ups", Severity(latency_seconds=0.25), 1)
+    assert weather.spoil(None, json_answer({})).delay == 0.25
+    assert weather.spoil(Mishap.SLOW, json_answer({})).delay == 0.2
