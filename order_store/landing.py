@@ -144,8 +144,12 @@ class Landing:
         self._write(path, content)
         return LandedFile(connection, stream, path, sequence, observed_at, len(content), tuple(offsets))
 
+    def erased(self, connection: str, external_ids: Sequence[str]) -> set[str]:
+        """Those of a connection's records whose key was destroyed. The others get keys, if they have none."""
+        return self._blobs.erased(connection, external_ids)
+
     def read(self, path: str) -> Iterator[Landed]:
-        """All records of a file, in sequence.
+        """All records of a file, in sequence; of erased ones, only that they were there.
 
         Raises:
             LandingDamaged: If the file is cut off or damaged; records before the damage were given.

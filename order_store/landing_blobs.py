@@ -70,6 +70,10 @@ class Blobs:
             place = place_of(connection, stream, external_id, first_sequence + number)
             yield seal(cipher, compress(without_card_data(payload)), place, fresh[number])
 
+    def erased(self, connection: str, external_ids: Sequence[str]) -> set[str]:
+        """Those whose key was destroyed. The others get keys, if they have none."""
+        return self._keys.erased(connection, external_ids) if self._keys else set()
+
     def opened(self, envelopes: Sequence[Envelope]) -> Iterator[bytes | None]:
         """The payload of each, or None where the key was destroyed.
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from normalization.money import Money
 from normalization.records import (
+    Address,
     CanonicalOrder,
     ChannelFulfilment,
     Charge,
@@ -99,7 +100,7 @@ def _stored(
     datasets: dict[str, Callable[[], Any]] = {
         "totals": lambda: _totals(row),
         "buyer": lambda: personal.buyer,
-        "ship_to": lambda: personal.ship_to,
+        "ship_to": lambda: personal.ship_to or _place(row),
         "bill_to": lambda: personal.bill_to,
         "notes": lambda: personal.notes,
         "lines": lambda: tuple(_line(line, currency, buyer_currency) for line in lines),
@@ -148,6 +149,12 @@ def _stored(
 
 def _money(minor: int | None, currency: str | None) -> Money | None:
     return None if minor is None or currency is None else Money(minor, currency)
+
+
+def _place(row: Fields) -> Address | None:
+    """Where an order went whose person was erased: what its row says, which names nobody."""
+    place = {name: row[name] for name in ("city", "region", "postal_code", "country_code")}
+    return Address(**place) if any(place.values()) else None
 
 
 def _totals(row: Fields) -> Totals:

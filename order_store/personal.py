@@ -135,6 +135,17 @@ def replace_personal_data(
         )
 
 
+def erase_personal_data(tx: Connection, order_ids: Sequence[int]) -> None:
+    """Leave nothing of a person in the rows of orders, whether their keys are still there or not."""
+    if order_ids:
+        tx.execute(
+            update(personal_data)
+            .where(personal_data.c.order_id == bindparam("key"))
+            .values(body=_ENCODE(ERASED), email_token=None, phone_token=None, ship_phone_token=None),
+            [{"key": order_id} for order_id in order_ids],
+        )
+
+
 def personal_data_by_order(
     tx: Connection, order_ids: Sequence[int], purpose: str = "merging"
 ) -> dict[int, PersonalData]:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
+from order_store.binding import OtherKeyStoreError, bind_keys
 from order_store.connections import register_connection
 from order_store.engine import open_store
 from order_store.migrations import upgrade
@@ -29,8 +30,9 @@ def replay(
     """
     with open_hub(config) as hub:
         upgrade(into)
-        store = open_store(into)
+        store = open_store(into, hub.keys)
         try:
+            bind_keys(store)
             with store.begin() as tx:
                 for one in hub.config.connections:
                     register_connection(tx, one.name, one.connector, one.kind, one.fulfil_from)
@@ -46,6 +48,8 @@ def replay(
                 )
         except StoreNotEmptyError as error:
             raise ProblemError(f"{into}: {error}; name an empty one") from error
+        except OtherKeyStoreError as error:
+            raise ProblemError(f"{into}: {error}") from error
         finally:
             store.close()
     counts = result.counts
@@ -56,6 +60,7 @@ def replay(
                 "records": counts.records,
                 "created": counts.created,
                 "quarantined": counts.quarantined,
+                "erased": result.erased,
                 "damaged": result.damaged,
                 "unknown": result.unknown,
             }

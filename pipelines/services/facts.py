@@ -67,6 +67,8 @@ def understand(
     """Turn raw records into canonical ones; whatever a record is like, the others are not held up."""
     found: Understood[Record] = Understood()
     for record in records:
+        if record.erased:
+            continue
         context = Context(record.connection, record.observed_at, settings)
         try:
             found.good.append((record, mapped(record.payload, context)))

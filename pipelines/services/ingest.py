@@ -3,12 +3,12 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from connectors.contract import Page
+from connectors.contract import Page, RawRecord
 from normalization.errors import NormalizationError
 from normalization.records import CanonicalOrder
 from normalization.registry import ChannelMapping, Context
@@ -20,6 +20,7 @@ from order_store.orders import Applied, Outcome, apply_orders, observed_orders
 from order_store.quarantine import Failure, open_records, quarantine_records, resolve_records
 from order_store.verdicts import Judge
 from pipelines.services.counts import PageCounts
+from pipelines.services.erased_orders import land_erased
 from pipelines.services.memory import paused_collection
 
 log = logging.getLogger(__name__)
@@ -81,10 +82,14 @@ def ingest_page(
         now: The hub's time.
         also: More to do in that transaction: moving the bookmark, say.
     """
+    erased = landing.erased(channel.connection, [record.external_id for record in page.records])
+    if erased:
+        landed, normalized = _land_without_person(landing, channel, page, erased)
+        return _store(store, channel, landed, normalized, now, also)
     records = [(record.external_id, record.payload) for record in page.records]
-    landed = landing.land(channel.connection, page.stream, page.observed_at, records) if records else None
+    landed = [landing.land(channel.connection, page.stream, page.observed_at, records)] if records else []
     with paused_collection():
-        raw = _as_landed(channel.connection, page, landed) if landed else []
+        raw = _as_landed(channel.connection, page, page.records, landed[0]) if landed else []
         return _store(store, channel, landed, normalize(channel, raw), now, also)
 
 
@@ -94,6 +99,8 @@ def normalize(channel: Channel, records: Iterable[Landed]) -> Normalized:
     understand = channel.mapping.order
     context = None
     for record in records:
+        if record.erased:
+            continue
         if context is None or context.observed_at is not record.observed_at:
             context = Context(channel.connection, record.observed_at, channel.settings)
         try:
@@ -149,14 +156,45 @@ def adopt_unrecorded(store: Store, landing: Landing, channel: Channel, *, now: d
             log.warning("%s: %s is damaged after %d records", channel.connection, path, len(records))
         if records:
             file = landing.described(path, records)
-            counts += _store(store, channel, file, normalize(channel, records), now, None)
+            counts += _store(store, channel, [file], normalize(channel, records), now, None)
     return counts
+
+
+def _land_without_person(
+    landing: Landing, channel: Channel, page: Page, erased: set[str]
+) -> tuple[list[LandedFile], Normalized]:
+    """Land a page in which orders are read again whose person was erased.
+
+    Those are understood before they are landed, and only what is left of them is kept; of one that cannot
+    be understood, the place without the body.
+    """
+    again = [record for record in page.records if record.external_id in erased]
+    unlanded = LandedFile(channel.connection, page.stream, "", 0, page.observed_at, 0, (0,) * len(again))
+    understood = normalize(channel, _as_landed(channel.connection, page, again, unlanded))
+    file, sources, orders = land_erased(landing, channel.connection, page.observed_at, understood.orders)
+    files = [file] if file else []
+    failed = {failure.external_id: failure for failure in understood.failures}
+    rest = [one for one in page.records if one.external_id not in erased or one.external_id in failed]
+    if not rest:
+        return files, Normalized(orders, sources, [])
+    records = [(record.external_id, record.payload) for record in rest]
+    landed = landing.land(channel.connection, page.stream, page.observed_at, records)
+    raw = _as_landed(channel.connection, page, rest, landed)
+    normalized = normalize(channel, (one for one in raw if one.external_id not in failed))
+    failures = [
+        replace(failed[one.external_id], path=one.path, offset=one.offset)
+        for one in raw
+        if one.external_id in failed
+    ]
+    return [*files, landed], Normalized(
+        normalized.orders + orders, normalized.sources + sources, normalized.failures + failures
+    )
 
 
 def _store(
     store: Store,
     channel: Channel,
-    landed: LandedFile | None,
+    landed: Sequence[LandedFile],
     normalized: Normalized,
     now: datetime,
     also: Callable[[Connection], None] | None,
@@ -164,16 +202,16 @@ def _store(
     try:
         with store.begin() as tx:
             key = connection_id(tx, channel.connection)
-            if landed:
-                record_file(tx, key, landed, now)
+            for file in landed:
+                record_file(tx, key, file, now)
             applied = apply_normalized(tx, key, channel, normalized, now)
             if also:
                 also(tx)
     except _REFUSED:
         with store.begin() as tx:
             key = connection_id(tx, channel.connection)
-            if landed:
-                record_file(tx, key, landed, now)
+            for file in landed:
+                record_file(tx, key, file, now)
             normalized = without_refused(tx, key, channel, normalized, now)
             applied = apply_normalized(tx, key, channel, normalized, now)
             if also:
@@ -212,7 +250,7 @@ def count(applied: Sequence[Applied], failures: Sequence[Failure]) -> PageCounts
     )
 
 
-def _as_landed(connection: str, page: Page, file: LandedFile) -> list[Landed]:
+def _as_landed(connection: str, page: Page, records: Sequence[RawRecord], file: LandedFile) -> list[Landed]:
     return [
         Landed(
             connection=connection,
@@ -224,7 +262,7 @@ def _as_landed(connection: str, page: Page, file: LandedFile) -> list[Landed]:
             path=file.path,
             offset=offset,
         )
-        for number, (record, offset) in enumerate(zip(page.records, file.offsets, strict=True))
+        for number, (record, offset) in enumerate(zip(records, file.offsets, strict=True))
     ]
 
 

@@ -51,7 +51,7 @@ StreamReplay = Callable[[Connection, Source, Sequence[Landed], datetime], PageCo
 """Applies raw records of one stream in the transaction given. It decides nothing and sends nothing."""
 
 _STREAMS: dict[str, StreamReplay] = {}
-_REPLAYING = ("pipelines.services.warehouse", "pipelines.services.track")
+_REPLAYING = ("pipelines.services.warehouse", "pipelines.services.track", "pipelines.services.erased_replay")
 """Modules that register what they replay; they read live streams with this package's other services."""
 
 
@@ -62,12 +62,14 @@ class ReplayResult:
     Attributes:
         damaged: Files that are cut off; their records up to there were applied.
         unknown: Files of connections or streams that nobody replays.
+        erased: Records whose key was destroyed; what is left of them stands in a stream of its own.
     """
 
     files: int = 0
     counts: PageCounts = field(default_factory=PageCounts)
     damaged: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    erased: int = 0
 
 
 class StoreNotEmptyError(RuntimeError):
@@ -131,6 +133,7 @@ def replay(
             counts=result.counts + counts,
             damaged=result.damaged + tuple(batch.damaged),
             unknown=result.unknown + tuple(batch.unknown),
+            erased=result.erased + sum(record.erased for record in batch.records),
         )
         progress(result.files + len(result.unknown), len(paths))
     return result
