@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal, or_, se
 
 from order_store.dialects import insert_or_ignore, is_sqlite, lock_orders
 from order_store.imbalances import is_held_order
+from order_store.recovering import AFTER_RESTORE, is_recovering, may_be_known
 from order_store.schema.base import Moment
 from order_store.schema.fulfilment import outbox
 
@@ -106,6 +107,7 @@ def enqueue(
     last = select(func.coalesce(func.max(outbox.c.sequence), 0)).where(
         outbox.c.order_id == order_id, outbox.c.connection_id == connection_id
     )
+    in_doubt = may_be_known(tx, order_id)
     row = {
         "order_id": order_id,
         "sequence": int(tx.execute(last).scalar_one()) + 1,
@@ -113,7 +115,9 @@ def enqueue(
         "operation": operation,
         "reference": reference,
         "subject_id": subject_id,
-        "state": State.PENDING.value,
+        "state": (State.IN_DOUBT if in_doubt else State.PENDING).value,
+        "sent_at": now if in_doubt else None,
+        "reason": AFTER_RESTORE if in_doubt else None,
         "not_before": now,
         "created_at": now,
     }
@@ -164,6 +168,7 @@ def claim(
             row.not_before <= now,
             first,
             or_(row.operation == CANCEL, ~is_held_order(row.order_id)),
+            ~is_recovering(),
         )
         .order_by(row.id)
         .limit(limit)

@@ -1,0 +1,178 @@
+"""The files of a backup: rows of a table, the list of landing files, the manifest. Each has its checksum."""
+
+import hashlib
+import json
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+import zstandard
+
+from pipelines.problems import ProblemError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+ROWS = 1_000
+"""Rows of one block."""
+_LENGTH = struct.Struct("<I")
+_PIECE = 1 << 20
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """One table in a backup.
+
+    Attributes:
+        columns: The rows' columns, in their sequence.
+        sha256: Of the file.
+    """
+
+    columns: tuple[str, ...]
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class LandingCopy:
+    """One landing file in a backup, by its path below the landing's root."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a backup holds. It is written last: a folder without it is no backup.
+
+    Attributes:
+        hub_version: Of the hub that made it.
+        revision: The schema's, at that time.
+        taken_at: The hub's time of the snapshot.
+        landing_sha256: Of the list of landing files.
+        missing: Landing files that the store knew and that were not there.
+    """
+
+    hub_version: str
+    revision: str
+    taken_at: datetime
+    tables: Mapping[str, TableFile]
+    landing_files: int
+    landing_bytes: int
+    landing_sha256: str
+    missing: tuple[str, ...] = ()
+    format: int = FORMAT
+
+
+def table_path(folder: Path, table: str) -> Path:
+    """Where a table's rows lie."""
+    return folder / "store" / f"{table}.rows"
+
+
+def landing_path(folder: Path, path: str) -> Path:
+    """Where a landing file lies."""
+    return folder / "landing" / path
+
+
+def landing_list(folder: Path) -> Path:
+    """Where the list of landing files lies."""
+    return folder / "landing.jsonl"
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> int:
+    """Write rows, in blocks of msgpack within one zstd stream; returns how many there were."""
+    encode = msgspec.msgpack.Encoder().encode
+    count = 0
+    with path.open("wb") as file, zstandard.ZstdCompressor(level=3).stream_writer(file) as packed:
+        block: list[list[Any]] = []
+        for row in rows:
+            block.append(list(row))
+            if len(block) == ROWS:
+                count += _write_block(packed, encode(block), len(block))
+                block = []
+        if block:
+            count += _write_block(packed, encode(block), len(block))
+    return count
+
+
+def _write_block(packed: Any, body: bytes, rows: int) -> int:  # noqa: ANN401 -- zstandard's writer
+    packed.write(_LENGTH.pack(len(body)))
+    packed.write(body)
+    return rows
+
+
+def read_rows(path: Path) -> Iterator[list[Row]]:
+    """The rows that `write_rows` wrote, block by block."""
+    decode = msgspec.msgpack.Decoder(list[tuple[Any, ...]]).decode
+    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as packed:
+        while head := _exactly(packed, _LENGTH.size):
+            yield list(decode(_exactly(packed, *_LENGTH.unpack(head))))
+
+
+def _exactly(packed: Any, size: int) -> bytes:  # noqa: ANN401 -- zstandard's reader
+    parts: list[bytes] = []
+    while size > 0 and (part := packed.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def write_landing_list(folder: Path, copies: Iterable[LandingCopy]) -> str:
+    """Write the list of landing files; returns its checksum."""
+    with landing_list(folder).open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(asdict(one)) + "\n" for one in copies)
+    return checksum(landing_list(folder))
+
+
+def read_landing_list(folder: Path) -> Iterator[LandingCopy]:
+    """The landing files of a backup."""
+    with landing_list(folder).open(encoding="utf-8") as file:
+        for line in file:
+            yield LandingCopy(**json.loads(line))
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Make the folder a backup: whole or not at all."""
+    draft = folder / f"{MANIFEST}.part"
+    draft.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+    draft.replace(folder / MANIFEST)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """What a backup holds.
+
+    Raises:
+        ProblemError: If the folder holds no backup, or one of a later form.
+    """
+    try:
+        content = (folder / MANIFEST).read_bytes()
+        found = msgspec.json.decode(content, type=Manifest)
+    except FileNotFoundError as error:
+        raise ProblemError(
+            f"{folder} holds no {MANIFEST}: it is no backup, or one that was cut off"
+        ) from error
+    except msgspec.DecodeError as error:
+        raise ProblemError(f"{folder / MANIFEST} is damaged: {error}") from error
+    if found.format != FORMAT:
+        raise ProblemError(f"{folder} is a backup of form {found.format}; this hub reads form {FORMAT}")
+    return found
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return checksum_of(file)
+
+
+def checksum_of(file: BinaryIO) -> str:
+    """SHA-256 of what is left in an open file."""
+    digest = hashlib.sha256()
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+    return digest.hexdigest()
