@@ -111,6 +111,22 @@ def count_keys(tx: Connection) -> dict[int, int]:
     return {0: destroyed} | {row[0]: row[1] for row in found}
 
 
+def older_names(tx: Connection, connection: str, before: datetime, after: str, limit: int) -> list[str]:
+    """Live keys of a connection that were made before a time, in the external ids' order, behind one."""
+    found: Sequence[str] = tx.scalars(
+        select(_KEY.external_id)
+        .where(
+            _KEY.connection == connection,
+            _KEY.external_id > after,
+            _KEY.wrapped.is_not(None),
+            _KEY.created_at < before,
+        )
+        .order_by(_KEY.external_id)
+        .limit(limit)
+    ).all()
+    return list(found)
+
+
 def destroyed_names(tx: Connection) -> list[tuple[str, str]]:
     """Every name whose key was destroyed."""
     found = tx.execute(select(_KEY.connection, _KEY.external_id).where(_KEY.wrapped.is_(None)))

@@ -126,21 +126,13 @@ class Landing:
         """
         observed_us = to_micros(observed_at)
         sequence = self._next_sequences(len(records))
-        encode = msgspec.msgpack.Encoder().encode
-        parts = [MARK]
-        offsets: list[int] = []
-        position = len(MARK)
         blobs = self._blobs.made(connection, stream, sequence, records)
-        for number, ((external_id, _), blob) in enumerate(zip(records, blobs, strict=True), sequence):
-            body = encode(Envelope(connection, stream, external_id, number, observed_us, blob))
-            offsets.append(position)
-            parts += (_LENGTH.pack(len(body)), body)
-            position += _LENGTH.size + len(body)
-        parts.append(_END.pack(0, len(records)))
-        content = b"".join(parts)
+        content, offsets = _frames(
+            Envelope(connection, stream, external_id, number, observed_us, blob)
+            for number, ((external_id, _), blob) in enumerate(zip(records, blobs, strict=True), sequence)
+        )
         day = from_micros(sequence).date().isoformat()
-        name = f"{sequence:017d}-{secrets.token_hex(4)}{SUFFIX}"
-        path = f"{quote(connection, safe='')}/{stream}/{day}/{name}"
+        path = f"{quote(connection, safe='')}/{stream}/{day}/{_file_name(sequence)}"
         self._write(path, content)
         return LandedFile(connection, stream, path, sequence, observed_at, len(content), tuple(offsets))
 
@@ -232,6 +224,31 @@ class Landing:
             offset,
         )
 
+    def sealed_copy(self, path: str) -> tuple[LandedFile, dict[int, int]] | None:
+        """A file in which records are in the clear, written again with all of them sealed.
+
+        Returns:
+            The new file, which keeps the sequences, and where each record's frame begins in it, by where it
+            began; None if all that can be is sealed already, or if the file is damaged.
+        """
+        content: bytes = self._files.cat_file(f"{self._root}/{path}")
+        envelopes, offsets, damage = _envelopes(content)
+        if damage or not self._blobs.seal(envelopes):
+            return None
+        first = envelopes[0]
+        body, placed = _frames(envelopes)
+        new = f"{path.rsplit('/', 1)[0]}/{_file_name(first.sequence)}"
+        self._write(new, body)
+        observed_at = from_micros(first.observed_us)
+        file = LandedFile(
+            first.connection, first.stream, new, first.sequence, observed_at, len(body), tuple(placed)
+        )
+        return file, dict(zip(offsets, placed, strict=True))
+
+    def remove(self, path: str) -> None:
+        """Delete a file whose records stand in another one."""
+        self._files.rm_file(f"{self._root}/{path}")
+
     def paths(
         self, connection: str | None = None, stream: str | None = None, since: date | None = None
     ) -> list[str]:
@@ -302,6 +319,25 @@ def connection_and_stream(path: str) -> tuple[str, str]:
 
 def _last(path: str) -> str:
     return path.rstrip("/").rsplit("/", 1)[1]
+
+
+def _file_name(sequence: int) -> str:
+    return f"{sequence:017d}-{secrets.token_hex(4)}{SUFFIX}"
+
+
+def _frames(envelopes: Iterable[Envelope]) -> tuple[bytes, list[int]]:
+    """A whole file, and where each record's frame begins in it."""
+    encode = msgspec.msgpack.Encoder().encode
+    parts = [MARK]
+    offsets: list[int] = []
+    position = len(MARK)
+    for envelope in envelopes:
+        body = encode(envelope)
+        offsets.append(position)
+        parts += (_LENGTH.pack(len(body)), body)
+        position += _LENGTH.size + len(body)
+    parts.append(_END.pack(0, len(offsets)))
+    return b"".join(parts), offsets
 
 
 def _envelopes(content: bytes) -> tuple[list[Envelope], list[int], str]:

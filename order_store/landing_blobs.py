@@ -74,6 +74,24 @@ class Blobs:
         """Those whose key was destroyed. The others get keys, if they have none."""
         return self._keys.erased(connection, external_ids) if self._keys else set()
 
+    def seal(self, envelopes: Sequence[Envelope]) -> bool:
+        """Seal, in place, those that are in the clear and may hold a person; False if there are none.
+
+        One whose key was destroyed loses its payload.
+        """
+        clear = [
+            one for one in envelopes if one.blob and not is_sealed(one.blob) and one.stream not in NO_PERSON
+        ]
+        if not clear or self._keys is None:
+            return False
+        compress, decompress = self._compressor().compress, self._decompressor().decompress
+        for one in clear:
+            cipher = self._keys.cipher(one.connection, one.external_id, make=True)
+            place = place_of(one.connection, one.stream, one.external_id, one.sequence)
+            payload = without_card_data(decompress(one.blob))
+            one.blob = seal(cipher, compress(payload), place) if cipher else b""
+        return True
+
     def opened(self, envelopes: Sequence[Envelope]) -> Iterator[bytes | None]:
         """The payload of each, or None where the key was destroyed.
 

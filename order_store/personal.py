@@ -7,11 +7,13 @@ Beside the body stand keyed digests of e-mail and phones, by which a person's or
 
 import hashlib
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection, bindparam, or_, select, update
 
@@ -31,6 +33,8 @@ DATASETS = frozenset({"buyer", "ship_to", "bill_to", "notes", "refunds", "return
 """The datasets of an order whose change touches the body."""
 SUBSCRIBER_DIGITS = 9
 """Phones are compared by their last digits: with or without country code they are the same."""
+SHORTEST_WORD = 3
+BLOT = "[...]"
 
 
 class KeysAbsentError(RuntimeError):
@@ -55,6 +59,8 @@ ERASED = PersonalData(None, None, None, None)
 """What is left where a key was destroyed."""
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder(PersonalData).decode
+decode_personal_data = _DECODE
+"""Reads a body that is in the clear."""
 _SEALED_PLACES = (
     select(personal_data.c.order_id, personal_data.c.body, connections.c.name, orders.c.external_id)
     .join(orders, orders.c.id == personal_data.c.order_id)
@@ -194,6 +200,27 @@ def orders_of_person(tx: Connection, *, email: str | None = None, phone: str | N
     return list(found)
 
 
+def words_of(personal: PersonalData) -> tuple[str, ...]:
+    """What of a person's data would tell who it is if it stood in a text, the longest first."""
+    found: set[str] = set()
+    for one in (personal.buyer, personal.ship_to, personal.bill_to):
+        if one:
+            street = one.street if isinstance(one, Address) else ()
+            email = one.email if isinstance(one, Buyer) else None
+            found.update(filter(None, (one.name, one.phone, email, *street)))
+            found.update((one.name or "").split())
+    if personal.notes:
+        found.add(personal.notes)
+    return tuple(sorted((word for word in found if len(word) >= SHORTEST_WORD), key=len, reverse=True))
+
+
+def without_words(text: str, words: Sequence[str]) -> str:
+    """A text in which a person's data is blotted out: vendors quote it when they refuse something."""
+    for word in words:
+        text = re.sub(re.escape(word), BLOT, text, flags=re.IGNORECASE)
+    return text
+
+
 def _rows(tx: Connection, connection: str, pairs: Iterable[tuple[int, CanonicalOrder]]) -> list[Row]:
     keys = keys_of(tx)
     if keys is None:
@@ -201,22 +228,38 @@ def _rows(tx: Connection, connection: str, pairs: Iterable[tuple[int, CanonicalO
     pairs = list(pairs)
     ciphers = keys.ciphers(connection, [order.external_id for _, order in pairs], make=True)
     secret = keys.secret("people")
-    rows: list[Row] = []
-    for order_id, order in pairs:
-        personal = personal_data_of(order)
-        cipher = ciphers[order.external_id]
-        if cipher is None:
-            rows.append((order_id, _ENCODE(without_person(personal)), None, None, None))
-            continue
-        buyer, ship_to = personal.buyer, personal.ship_to
-        email = _token(secret, _plain_email(buyer.email)) if buyer and buyer.email else None
-        phone = _token(secret, _plain_phone(buyer.phone)) if buyer and buyer.phone else None
-        there = None
-        if ship_to and ship_to.phone and not (buyer and buyer.phone == ship_to.phone):
-            there = _token(secret, _plain_phone(ship_to.phone))
-        body = seal(cipher, _ENCODE(personal), place_of("personal_data", connection, order.external_id))
-        rows.append((order_id, body, email, phone, there))
-    return rows
+    return [
+        sealed_row(
+            order_id,
+            personal_data_of(order),
+            ciphers[order.external_id],
+            secret,
+            connection,
+            order.external_id,
+        )
+        for order_id, order in pairs
+    ]
+
+
+def sealed_row(
+    order_id: int,
+    personal: PersonalData,
+    cipher: AESGCM | None,
+    secret: bytes,
+    connection: str,
+    external_id: str,
+) -> Row:
+    """The row of COLUMNS; without a person where the key was destroyed (None)."""
+    if cipher is None:
+        return (order_id, _ENCODE(without_person(personal)), None, None, None)
+    buyer, ship_to = personal.buyer, personal.ship_to
+    email = _token(secret, _plain_email(buyer.email)) if buyer and buyer.email else None
+    phone = _token(secret, _plain_phone(buyer.phone)) if buyer and buyer.phone else None
+    there = None
+    if ship_to and ship_to.phone and not (buyer and buyer.phone == ship_to.phone):
+        there = _token(secret, _plain_phone(ship_to.phone))
+    body = seal(cipher, _ENCODE(personal), place_of("personal_data", connection, external_id))
+    return (order_id, body, email, phone, there)
 
 
 def _opened(ciphers: "Ciphers", connection: str, external_id: str, body: bytes) -> PersonalData:

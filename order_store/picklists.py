@@ -141,9 +141,21 @@ def reference_for(channel: str, external_id: str, warehouse: str, sequence: int)
     return readable[: LONGEST_REFERENCE - len(end)] + end
 
 
-def ship_to_digest(address: Address | None) -> str:
-    """Names an address without telling it: two addresses have the same digest only if they are the same."""
-    return hashlib.sha256(msgspec.json.encode(address)).hexdigest()[:16]
+def ship_to_digest(address: Address | None, key: bytes = b"") -> str:
+    """Names an address without telling it: two addresses have the same digest only if they are the same.
+
+    Args:
+        address: The address.
+        key: `order_store.personal.digest_key`: without it nobody can tell whether an address is the one.
+    """
+    if not key:
+        return hashlib.sha256(msgspec.json.encode(address)).hexdigest()[:16]
+    return hashlib.blake2b(msgspec.json.encode(address), key=key, digest_size=12).hexdigest()
+
+
+def is_ship_to(digest: str, address: Address, key: bytes) -> bool:
+    """Whether a digest, also one from before there were keys, is that of an address."""
+    return digest in (ship_to_digest(address, key), ship_to_digest(address))
 
 
 def load_picklist(tx: Connection, picklist_id: int) -> StoredPicklist:

@@ -61,7 +61,7 @@ def find(tx: Connection, order: str, connection: str | None) -> int:
 
 def story_of(tx: Connection, order_id: int) -> dict[str, Any]:
     """Everything about an order, without personal data."""
-    stored = load_order(tx, order_id)
+    stored = load_order(tx, order_id, "explaining")
     decisions = tx.execute(
         select(routing_decisions)
         .where(routing_decisions.c.order_id == order_id)

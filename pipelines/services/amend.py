@@ -13,9 +13,11 @@ from order_store.loading import StoredOrder
 from order_store.orders import load_order
 from order_store.outbox import OutboxRow, enqueue, messages_about, retry, supersede
 from order_store.outbox import State as Message
+from order_store.personal import digest_key
 from order_store.picklists import (
     State,
     StoredPicklist,
+    is_ship_to,
     picklists_of_order,
     pin,
     set_ship_to,
@@ -70,7 +72,7 @@ def amend_orders(hub: Hub) -> AmendResult:
     for order_id in changed:
         with hub.store.begin() as tx:
             lock_orders(tx, [order_id])
-            result += _amend(tx, load_order(tx, order_id), hub.clock.now())
+            result += _amend(tx, load_order(tx, order_id, "amending"), hub.clock.now())
     return result
 
 
@@ -97,7 +99,7 @@ def _amend(tx: Transaction, stored: StoredOrder, now: datetime) -> AmendResult:
     every = picklists_of_order(tx, order_id)
     standing = [one for one in every if one.state in STANDING and not one.intercept]
     unwanted = _unwanted(stored, every)
-    digest = ship_to_digest(stored.order.ship_to) if stored.order.ship_to else None
+    ship_to, key = stored.order.ship_to or None, digest_key(tx)
     result = AmendResult(orders=1)
     for picklist in sorted(standing, key=lambda one: one.sequence, reverse=True):
         mine = _unshipped(picklist)
@@ -105,8 +107,8 @@ def _amend(tx: Transaction, stored: StoredOrder, now: datetime) -> AmendResult:
             for line_no, units in mine.items():
                 unwanted[line_no] = unwanted.get(line_no, 0) - units
             result += _end(tx, picklist, now, _why(stored))
-        elif digest is not None and digest != picklist.ship_to_digest:
-            _readdress(tx, picklist, digest, revision, now)
+        elif ship_to and not is_ship_to(picklist.ship_to_digest, ship_to, key):
+            _readdress(tx, picklist, ship_to_digest(ship_to, key), revision, now)
             result += AmendResult(amending=1)
         else:
             result += AmendResult(kept=1)

@@ -10,6 +10,7 @@ from normalization.errors import NormalizationError, Reason
 from normalization.records import Address, CanonicalOrder, OrderLine, Picklist, PicklistLine
 from order_store.orders import load_order
 from order_store.outbox import OutboxRow
+from order_store.personal import digest_key, personal_data_of, words_of
 from order_store.picklists import ENDED, StoredPicklist, load_picklist, ship_to_digest
 from pipelines.services.confirm import confirmation_of
 
@@ -26,10 +27,12 @@ class Body:
 
     Attributes:
         digest: Of the address in it, if one is in it.
+        personal: What of a person is in it: the vendor may quote it, and it is kept nowhere else.
     """
 
     body: Json
     digest: str | None = None
+    personal: tuple[str, ...] = ()
 
 
 def body_of(tx: Transaction, connector: str, row: OutboxRow) -> Body:
@@ -53,11 +56,12 @@ def body_of(tx: Transaction, connector: str, row: OutboxRow) -> Body:
         return Body(mapping.cancel_picklist(stored.reference, stored.wms_id or ""))
     if stored.state in ENDED:
         raise NothingToSend(f"the picklist is {stored.state}")
-    picklist = _picklist(stored, load_order(tx, stored.order_id).order)
-    digest = ship_to_digest(picklist.ship_to)
+    order = load_order(tx, stored.order_id, "sending").order
+    picklist, personal = _picklist(stored, order), words_of(personal_data_of(order))
+    digest = ship_to_digest(picklist.ship_to, digest_key(tx))
     if row.operation == AMEND:
-        return Body(mapping.amend_picklist(picklist, stored.wms_id or ""), digest)
-    return Body(mapping.push_picklist(picklist), digest)
+        return Body(mapping.amend_picklist(picklist, stored.wms_id or ""), digest, personal)
+    return Body(mapping.push_picklist(picklist), digest, personal)
 
 
 def _picklist(stored: StoredPicklist, order: CanonicalOrder) -> Picklist:

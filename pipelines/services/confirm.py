@@ -74,7 +74,7 @@ def confirmation_of(tx: Transaction, parcel_id: int, reference: str) -> Shipment
     parcel = tx.execute(select(parcels).where(parcels.c.id == parcel_id)).first()
     if parcel is None:
         raise KeyError(f"no parcel {parcel_id} in the store")
-    stored = load_order(tx, parcel.order_id)
+    stored = load_order(tx, parcel.order_id, "confirming")
     names = {line["line_no"]: line["line_id"] for line in stored.lines}
     open_units = sum(units_of(line).open for line in stored.lines if line["requires_shipping"])
     return ShipmentConfirmation(

@@ -20,7 +20,7 @@ from order_store.allocations import (
 )
 from order_store.connections import connection_id
 from order_store.dialects import rows_where
-from order_store.personal import personal_data_by_order
+from order_store.personal import digest_key, personal_data_by_order
 from order_store.picklists import ship_to_digest
 from order_store.schema.fulfilment import picklists, routing_decisions
 from order_store.schema.orders import line_components, order_lines, orders
@@ -188,8 +188,8 @@ def _commit_all(
 
 
 def _decision(hub: Hub, tx: Connection, known: _Open, decided: OrderPlan) -> OrderDecision:
-    ship_to = personal_data_by_order(tx, [known.row.id])[known.row.id].ship_to
-    digest = ship_to_digest(ship_to or None)
+    ship_to = personal_data_by_order(tx, [known.row.id], "routing")[known.row.id].ship_to
+    digest = ship_to_digest(ship_to or None, digest_key(tx))
     parcels = []
     for assignment in decided.assignments:
         warehouse = hub.config.warehouse(assignment.site)
