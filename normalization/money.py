@@ -1,10 +1,15 @@
 """Money as integer minor units with its currency (ISO 4217 exponents from CLDR through babel)."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cache
 
 import msgspec
 from babel.core import get_global
+
+LARGEST_MINOR = 10**15
+"""The largest amount in minor units, either way: sums of a thousand such fit the databases' 64 bits."""
+_LONGEST = 40
+"""Characters of the longest text that can be an amount."""
 
 
 class UnknownCurrencyError(ValueError):
@@ -12,7 +17,7 @@ class UnknownCurrencyError(ValueError):
 
 
 class InexactAmountError(ValueError):
-    """The amount is no whole number of minor units, or no number at all."""
+    """The amount is no whole number of minor units, beyond `LARGEST_MINOR`, or no number at all."""
 
 
 class Money(msgspec.Struct, frozen=True):
@@ -55,7 +60,9 @@ def exponent(currency: str) -> int:
         UnknownCurrencyError: If CLDR does not know the code.
     """
     if currency not in get_global("all_currencies"):
-        raise UnknownCurrencyError(f"{currency!r} is not an ISO 4217 currency code")
+        # What is longer than a code may be anything, a person's name too.
+        told = repr(currency) if len(currency) <= 4 else "what stands for the currency"
+        raise UnknownCurrencyError(f"{told} is not an ISO 4217 currency code")
     fractions = get_global("currency_fractions")
     return int(fractions.get(currency, fractions["DEFAULT"])[0])
 
@@ -83,14 +90,19 @@ def parse_minor(amount: str | int | Decimal, currency: str) -> int:
     if isinstance(amount, str):  # "12.90", as nearly all amounts are written, needs no Decimal
         whole, _, fraction = amount.partition(".")
         digits = whole + fraction
-        if len(fraction) == exponent(currency) and len(digits) < 19 and digits.isdecimal():
+        if len(fraction) == exponent(currency) and len(digits) < 16 and digits.isdecimal():
             return int(digits)
+        if len(amount) > _LONGEST:
+            raise InexactAmountError(f"{len(amount)} characters are not an amount of money")
     scale = _scale(currency)
     try:
         scaled = Decimal(amount) * scale
-        minor = int(scaled)
-    except (InvalidOperation, TypeError, ValueError, OverflowError) as error:
-        raise InexactAmountError(f"{amount!r} is not an amount of money") from error
+    except (ArithmeticError, TypeError, ValueError) as error:
+        raise InexactAmountError("an amount is no number, or larger than any order's") from error
+    # "1e99999" is a number too, but not one to write out.
+    if not scaled.is_finite() or scaled.adjusted() > 15 or abs(scaled) > LARGEST_MINOR:
+        raise InexactAmountError("an amount is larger than any order's")
+    minor = int(scaled)
     if minor != scaled:
         raise InexactAmountError(f"{amount} {currency} is finer than the currency's minor unit")
     return minor

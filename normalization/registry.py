@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 
 from normalization.records import (
     CanonicalOrder,
+    PickedLine,
     Picklist,
     ShipmentConfirmation,
     StockLevel,
@@ -66,6 +67,10 @@ class WmsMapping(Protocol):
 
     def shipment(self, raw: bytes, context: Context) -> WmsShipment:
         """How far the WMS is with one shipment. Raises NormalizationError."""
+        ...
+
+    def asked(self, raw: bytes, context: Context) -> tuple[PickedLine, ...]:
+        """What a shipment was to hold when it was made, by SKU. Raises NormalizationError."""
         ...
 
     def push_picklist(self, picklist: Picklist) -> Json:

@@ -1,12 +1,13 @@
 """EasyPost's trackers in the hub's words."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
 from normalization.carriers.events import delivered_at, in_order, settled
 from normalization.errors import NormalizationError, Reason
+from normalization.limits import UNREADABLE, utc
 from normalization.records import Tracking, TrackingEvent
 from normalization.registry import Context
 from normalization.statuses import TrackingStatus
@@ -93,7 +94,7 @@ def _decode(raw: bytes) -> _Tracker:
         if "missing required field" in str(error):
             raise NormalizationError(Reason.MISSING_FIELD, str(error)) from error
         raise NormalizationError(Reason.UNDECODABLE, str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise NormalizationError(Reason.UNDECODABLE, "the tracker is no JSON") from error
 
 
@@ -125,7 +126,6 @@ def _status(word: str, detail: str | None, warnings: list[str]) -> TrackingStatu
 def _moment(stamp: str | None) -> datetime | None:
     """A time with its zone; EasyPost gives UTC where it does not know the place (its docs of Trackers)."""
     try:
-        moment = datetime.fromisoformat(stamp or "")
+        return utc(datetime.fromisoformat(stamp or ""), "a time")
     except ValueError:
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,6 +1,5 @@
 """UPS Tracking's answers in the hub's words."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -9,6 +8,7 @@ from normalization.carriers.events import delivered_at, in_order, settled
 from normalization.carriers.ups_times import event_time, local_time
 from normalization.carriers.zones import to_utc
 from normalization.errors import NormalizationError, Reason
+from normalization.limits import json_value
 from normalization.records import Tracking, TrackingEvent
 from normalization.registry import Context
 from normalization.statuses import TrackingStatus
@@ -87,10 +87,7 @@ def tracking(raw: bytes, context: Context) -> Tracking:
 
 def _package(raw: bytes) -> tuple[str, Json]:
     """The number that was asked for, and its package."""
-    try:
-        answer = json.loads(raw)
-    except ValueError as error:
-        raise NormalizationError(Reason.UNDECODABLE, "the answer is no JSON") from error
+    answer = json_value(raw, "the answer")
     if not isinstance(answer, dict) or "trackResponse" not in answer:
         raise NormalizationError(Reason.OUT_OF_SCOPE, "no trackResponse: an error answer, or another call's")
     for shipment in _listed(_dict(answer["trackResponse"]).get("shipment")):

@@ -21,6 +21,7 @@ from normalization.channels.amazon_wire import (
     Buyer as WireBuyer,
 )
 from normalization.errors import NormalizationError, Reason
+from normalization.limits import quoted, utc, within_limits
 from normalization.money import Money
 from normalization.records import (
     Address,
@@ -109,7 +110,7 @@ def order(raw: bytes, context: Context) -> CanonicalOrder:
     mode, payments = _payments(wire, payment_state, totals.total, warnings)
     if mode is PaymentMode.CASH_ON_DELIVERY and payment_state is PaymentState.AUTHORIZED:
         payment_state = PaymentState.PENDING
-    return CanonicalOrder(
+    made = CanonicalOrder(
         connection=context.connection,
         external_id=wire.order_id,
         number=wire.order_id,
@@ -151,6 +152,7 @@ def order(raw: bytes, context: Context) -> CanonicalOrder:
         notes=_notes(wire.recipient),
         warnings=tuple(warnings),
     )
+    return within_limits(made)
 
 
 def orders_in(answer: bytes) -> Iterable[bytes]:
@@ -224,12 +226,10 @@ def _moment(stamp: str, field: str) -> datetime:
     try:
         moment = datetime.fromisoformat(stamp)
     except ValueError as error:
-        raise NormalizationError(Reason.IMPOSSIBLE_DATE, f"{field} is {stamp!r}") from error
+        raise NormalizationError(Reason.IMPOSSIBLE_DATE, f"{field} is {quoted(stamp)}") from error
     if moment.year < 1995:  # before there was an Amazon
-        raise NormalizationError(Reason.IMPOSSIBLE_DATE, f"{field} is {stamp!r}")
-    if moment.tzinfo is UTC:
-        return moment
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        raise NormalizationError(Reason.IMPOSSIBLE_DATE, f"{field} is {quoted(stamp)}")
+    return utc(moment, field)
 
 
 def _end(span: Range | None, field: str) -> datetime | None:
@@ -247,7 +247,7 @@ def _line(item: Item, sums: ItemSums, currency: str, cancelled: bool) -> OrderLi
     fulfilled = (fulfillment.quantity_fulfilled if fulfillment else None) or 0
     gone = 0
     if cancelled:
-        gone = item.quantity_ordered - fulfilled
+        gone = max(item.quantity_ordered - fulfilled, 0)
     elif fulfillment and fulfillment.quantity_unfulfilled is not None:
         gone = max(item.quantity_ordered - fulfilled - fulfillment.quantity_unfulfilled, 0)
     price = product.price.unit_price if product and product.price else None

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from normalization.errors import NormalizationError, Reason
+from normalization.limits import UNREADABLE, Units
 
 
 class Wire(msgspec.Struct, rename="camel", gc=False):
@@ -100,15 +101,15 @@ class Cancellation(Wire):
 class ItemFulfillment(Wire):
     """How many units have gone out."""
 
-    quantity_fulfilled: int | None = None
-    quantity_unfulfilled: int | None = None
+    quantity_fulfilled: Units | None = None
+    quantity_unfulfilled: Units | None = None
 
 
 class Item(Wire):
     """One line."""
 
     order_item_id: str
-    quantity_ordered: int
+    quantity_ordered: Units
     product: Product | None = None
     proceeds: ItemProceeds | None = None
     promotion: Promotion | None = None
@@ -173,7 +174,7 @@ class PackageItem(Wire):
     """Units of one line in a package."""
 
     order_item_id: str
-    quantity: int
+    quantity: Units
 
 
 class PackageStatus(Wire):
@@ -254,7 +255,7 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Shape]) -> Shape:
     """What the bytes say. Raises NormalizationError(UNDECODABLE or MISSING_FIELD)."""
     try:
         return decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         missing = "missing required field" in str(error)
         raise NormalizationError(
             Reason.MISSING_FIELD if missing else Reason.UNDECODABLE, str(error)

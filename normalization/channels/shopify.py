@@ -14,6 +14,7 @@ from normalization.channels.shopify_payments import payment_state, payments, ref
 from normalization.channels.shopify_sums import sums_of
 from normalization.channels.shopify_wire import ORDER, Customer, MailingAddress, Order, Shipped
 from normalization.errors import NormalizationError, Reason
+from normalization.limits import json_value, utc, utc_or_none, within_limits
 from normalization.money import InexactAmountError, UnknownCurrencyError, exponent
 from normalization.records import (
     Address,
@@ -61,6 +62,8 @@ def order(raw: bytes, context: Context) -> CanonicalOrder:
         raise NormalizationError(Reason.UNDECODABLE, f"no JSON: {error}") from None
     except UnicodeDecodeError:
         raise NormalizationError(Reason.UNDECODABLE, "not UTF-8") from None
+    except RecursionError:
+        raise NormalizationError(Reason.UNDECODABLE, "its brackets nest without end") from None
     except UnknownCurrencyError as error:
         raise NormalizationError(Reason.UNKNOWN_CURRENCY, str(error)) from None
     except InexactAmountError as error:
@@ -77,10 +80,7 @@ def orders_in(answer: bytes) -> Iterable[bytes]:
     Raises:
         NormalizationError: OUT_OF_SCOPE if there is none, UNDECODABLE if it is no JSON.
     """
-    try:
-        value = msgspec.json.decode(answer)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise NormalizationError(Reason.UNDECODABLE, f"no JSON: {error}") from None
+    value = json_value(answer, "the answer")
     if _is_order(value):
         return [answer]
     if isinstance(value, dict) and "response" in value:
@@ -145,17 +145,18 @@ def _canonical(wire: Order, context: Context) -> CanonicalOrder:
     paid = payments(wire, currency, warnings) if wire.transactions is not UNSET else UNSET
     ship_by, deliver_by = _promises(wire)
     none = "none"
-    return CanonicalOrder(
+    updated_at = utc_or_none(wire.updated_at, "updatedAt")
+    made = CanonicalOrder(
         connection=context.connection,
         external_id=wire.id,
         number=wire.name,
         version=Version(
             observed_at=context.observed_at,
-            revision=wire.updated_at.isoformat() if wire.updated_at else "",
+            revision=updated_at.isoformat() if updated_at else "",
         ),
-        placed_at=wire.created_at,
-        updated_at=wire.updated_at,
-        cancelled_at=wire.cancelled_at,
+        placed_at=utc(wire.created_at, "createdAt"),
+        updated_at=updated_at,
+        cancelled_at=utc_or_none(wire.cancelled_at, "cancelledAt"),
         cancel_reason=wire.cancel_reason.lower() if wire.cancel_reason else None,
         state=_state(wire, warnings),
         channel_status=f"{wire.display_financial_status or none} / {wire.display_fulfillment_status or none}",
@@ -165,8 +166,8 @@ def _canonical(wire: Order, context: Context) -> CanonicalOrder:
         payment_mode=_mode(paid),
         payment_state=_payment_state(wire, sums.totals.total.minor, warnings),
         requested_service=sums.shipping[0].title if sums.shipping else None,
-        ship_by=ship_by,
-        deliver_by=deliver_by,
+        ship_by=utc_or_none(ship_by, "fulfillBy"),
+        deliver_by=utc_or_none(deliver_by, "maxDeliveryDateTime"),
         tags=tuple(wire.tags),
         totals=sums.totals,
         buyer=_buyer(wire),
@@ -183,6 +184,7 @@ def _canonical(wire: Order, context: Context) -> CanonicalOrder:
         notes=wire.note,
         warnings=tuple(dict.fromkeys(warnings)) if warnings else (),
     )
+    return within_limits(made)
 
 
 def _promises(wire: Order) -> tuple[datetime | None, datetime | None]:
@@ -287,7 +289,7 @@ def _fulfilments(wire: list[Shipped] | UnsetType) -> tuple[ChannelFulfilment, ..
             state=made.status.lower(),
             carrier=next((info.company for info in made.tracking_info if info.company), None),
             tracking_numbers=tuple(info.number for info in made.tracking_info if info.number),
-            created_at=made.created_at,
+            created_at=utc_or_none(made.created_at, "fulfillments.createdAt"),
         )
         for made in wire
     )

@@ -6,6 +6,7 @@ from msgspec import UNSET
 
 from normalization.channels.shopify_lines import booked, shown
 from normalization.channels.shopify_wire import Bag, Order, Refunded, Returned, Transaction
+from normalization.limits import utc_or_none
 from normalization.money import Money
 from normalization.records import LineQuantity, Payment, Refund, RefundLine, Return
 from normalization.statuses import PaymentMode, PaymentState, ReturnReason
@@ -130,7 +131,7 @@ def _payment(
         amount=Money(booked(root.amount_set, currency), currency),
         gateway=root.gateway,
         buyer_amount=_buyer_amount(root.amount_set, buyer, currency),
-        paid_at=root.processed_at or root.created_at,
+        paid_at=utc_or_none(root.processed_at or root.created_at, "transactions.processedAt"),
     )
 
 
@@ -225,7 +226,7 @@ def _refund(entry: Refunded, order: Order, currency: str, by_return: Mapping[str
         if entry.return_
         else ReturnReason.UNKNOWN,
         reason_text=entry.note or None,
-        created_at=entry.created_at,
+        created_at=utc_or_none(entry.created_at, "createdAt"),
     )
 
 
@@ -252,7 +253,7 @@ def returns(order: Order, warnings: list[str]) -> tuple[Return, ...]:
                 ),
                 None,
             ),
-            created_at=entry.created_at,
+            created_at=utc_or_none(entry.created_at, "createdAt"),
         )
         for entry in found
     )

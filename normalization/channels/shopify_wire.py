@@ -11,6 +11,8 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from normalization.limits import Units
+
 T = TypeVar("T")
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -92,9 +94,9 @@ class Line(Wire, frozen=True):
     """A line. Discounts and taxes are of `quantity`, removed and refunded units included."""
 
     id: str
-    quantity: int | UnsetType = UNSET
-    current_quantity: int | None = None
-    unfulfilled_quantity: int | None = None
+    quantity: Units | UnsetType = UNSET
+    current_quantity: Units | None = None
+    unfulfilled_quantity: Units | None = None
     sku: str | None = None
     title: str = ""
     variant_title: str | None = None
@@ -145,7 +147,7 @@ class ShippedLine(Wire, frozen=True):
     """Units of a line in a fulfilment."""
 
     line_item: Ref
-    quantity: int | None = None
+    quantity: Units | None = None
 
 
 class Shipped(Wire, frozen=True):
@@ -176,7 +178,7 @@ class RefundedLine(Wire, frozen=True):
     """Units of a line in a refund; `subtotal_set` has tax inside where the order's prices do."""
 
     line_item: Ref
-    quantity: int
+    quantity: Units
     restock_type: str = ""
     restocked: bool | None = None
     subtotal_set: Bag | None = None
@@ -226,8 +228,8 @@ class ShippedLineRef(Wire, frozen=True):
 class ReturnedLine(Wire, frozen=True):
     """Units of a line in a return. `processed_quantity` of them have arrived and been dealt with."""
 
-    quantity: int = 0
-    processed_quantity: int = 0
+    quantity: Units = 0
+    processed_quantity: Units = 0
     return_reason_note: str = ""
     return_reason_definition: ReasonDefinition | None = None
     fulfillment_line_item: ShippedLineRef | None = None

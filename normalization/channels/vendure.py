@@ -24,6 +24,7 @@ from normalization.channels.vendure_answers import (
 from normalization.channels.vendure_money import Amounts
 from normalization.channels.vendure_states import channel_state, mode_of, order_payment, payment_state
 from normalization.errors import NormalizationError, Reason
+from normalization.limits import json_value, utc, within_limits
 from normalization.money import Money, UnknownCurrencyError, exponent
 from normalization.records import (
     Address,
@@ -73,13 +74,13 @@ def order(raw: bytes, context: Context) -> CanonicalOrder:
         if refund.state == REFUNDED
     )
     methods = [line.shippingMethod.code for line in source.shippingLines]
-    return CanonicalOrder(
+    made = CanonicalOrder(
         connection=context.connection,
         external_id=source.id,
         number=source.code,
         version=Version(observed_at=context.observed_at),
-        placed_at=source.orderPlacedAt,
-        updated_at=source.updatedAt,
+        placed_at=utc(source.orderPlacedAt, "orderPlacedAt"),
+        updated_at=utc(source.updatedAt, "updatedAt"),
         state=channel_state(source.state, warnings),
         channel_status=source.state,
         currency=source.currencyCode,
@@ -102,6 +103,7 @@ def order(raw: bytes, context: Context) -> CanonicalOrder:
         notes=None,
         warnings=tuple(warnings),
     )
+    return within_limits(made)
 
 
 def orders_in(answer: bytes) -> Iterable[bytes]:
@@ -109,10 +111,7 @@ def orders_in(answer: bytes) -> Iterable[bytes]:
 
     Raises NormalizationError(OUT_OF_SCOPE) if it holds none.
     """
-    try:
-        found = msgspec.json.decode(answer)
-    except msgspec.DecodeError as error:
-        raise NormalizationError(Reason.UNDECODABLE, "the answer is no JSON") from error
+    found = json_value(answer, "the answer")
     for wrapper in ("response", "data"):
         if isinstance(found, dict) and isinstance(found.get(wrapper), dict):
             found = found[wrapper]
@@ -191,7 +190,7 @@ def _payment(source: Payment, order_: Order, context: Context, warnings: list[st
         state=payment_state(source.state, source.amount, refunded, warnings),
         amount=Money(source.amount, order_.currencyCode),
         gateway=source.method,
-        paid_at=source.createdAt,
+        paid_at=utc(source.createdAt, "payments.createdAt"),
     )
 
 
@@ -203,7 +202,7 @@ def _refund(source: Refund, order_: Order) -> RefundRecord:
         lines=_refund_lines(source, order_),
         shipping=Money(source.shipping, currency) if source.shipping else None,
         reason_text=source.reason or None,
-        created_at=source.createdAt,
+        created_at=utc(source.createdAt, "refunds.createdAt"),
     )
 
 
@@ -239,5 +238,5 @@ def _fulfilment(source: Fulfillment) -> ChannelFulfilment:
         state=source.state,
         carrier=source.method or None,
         tracking_numbers=(source.trackingCode,) if source.trackingCode else (),
-        created_at=source.createdAt,
+        created_at=utc(source.createdAt, "fulfillments.createdAt"),
     )

@@ -3,12 +3,13 @@
 Money is an integer in minor units (the schema's scalar Money); ids are text.
 """
 
-from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
 from normalization.errors import NormalizationError, Reason
+from normalization.limits import UNREADABLE, Minor, Units
+from normalization.records import Moment
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -54,8 +55,8 @@ class Discount(msgspec.Struct, frozen=True):
 
     adjustmentSource: str
     description: str
-    amount: int
-    amountWithTax: int
+    amount: Minor
+    amountWithTax: Minor
 
 
 class Variant(msgspec.Struct, frozen=True):
@@ -70,15 +71,15 @@ class Line(msgspec.Struct, frozen=True):
     """OrderLine. `quantity` is what is left of `orderPlacedQuantity` and later additions."""
 
     id: str
-    quantity: int
-    orderPlacedQuantity: int
-    unitPrice: int
-    unitPriceWithTax: int
-    linePrice: int
-    linePriceWithTax: int
-    proratedUnitPriceWithTax: int
-    proratedLinePrice: int
-    proratedLinePriceWithTax: int
+    quantity: Units
+    orderPlacedQuantity: Units
+    unitPrice: Minor
+    unitPriceWithTax: Minor
+    linePrice: Minor
+    linePriceWithTax: Minor
+    proratedUnitPriceWithTax: Minor
+    proratedLinePrice: Minor
+    proratedLinePriceWithTax: Minor
     productVariant: Variant
     taxLines: tuple[TaxLine, ...] = ()
     discounts: tuple[Discount, ...] = ()
@@ -88,8 +89,8 @@ class Surcharge(msgspec.Struct, frozen=True):
     """Something extra in the total."""
 
     description: str
-    price: int
-    priceWithTax: int
+    price: Minor
+    priceWithTax: Minor
 
 
 class Promotion(msgspec.Struct, frozen=True):
@@ -109,8 +110,8 @@ class ShippingMethod(msgspec.Struct, frozen=True):
 class ShippingLine(msgspec.Struct, frozen=True):
     """What delivery costs."""
 
-    discountedPrice: int
-    discountedPriceWithTax: int
+    discountedPrice: Minor
+    discountedPriceWithTax: Minor
     shippingMethod: ShippingMethod
 
 
@@ -118,17 +119,17 @@ class UnitsOfLine(msgspec.Struct, frozen=True):
     """So many units of an order line."""
 
     orderLineId: str
-    quantity: int
+    quantity: Units
 
 
 class Refund(msgspec.Struct, frozen=True):
     """Money that goes back: `total` = items + shipping + adjustment."""
 
     id: str
-    shipping: int
-    total: int
+    shipping: Minor
+    total: Minor
     state: str
-    createdAt: datetime
+    createdAt: Moment
     reason: str | None = None
     lines: tuple[UnitsOfLine, ...] = ()
 
@@ -138,9 +139,9 @@ class Payment(msgspec.Struct, frozen=True):
 
     id: str
     method: str
-    amount: int
+    amount: Minor
     state: str
-    createdAt: datetime
+    createdAt: Moment
     refunds: tuple[Refund, ...] = ()
 
 
@@ -150,7 +151,7 @@ class Fulfillment(msgspec.Struct, frozen=True):
     id: str
     state: str
     method: str
-    createdAt: datetime
+    createdAt: Moment
     trackingCode: str | None = None
     lines: tuple[UnitsOfLine, ...] = ()
 
@@ -161,18 +162,18 @@ class Order(msgspec.Struct, frozen=True):
     id: str
     code: str
     state: str
-    updatedAt: datetime
+    updatedAt: Moment
     currencyCode: str
-    total: int
-    totalWithTax: int
-    shippingWithTax: int
+    total: Minor
+    totalWithTax: Minor
+    shippingWithTax: Minor
     channels: tuple[Channel, ...]
     lines: tuple[Line, ...]
     surcharges: tuple[Surcharge, ...]
     discounts: tuple[Discount, ...]
     promotions: tuple[Promotion, ...]
     shippingLines: tuple[ShippingLine, ...]
-    orderPlacedAt: datetime | None = None
+    orderPlacedAt: Moment | None = None
     customer: Customer | None = None
     shippingAddress: Address | None = None
     billingAddress: Address | None = None
@@ -198,5 +199,5 @@ def decode(raw: bytes) -> Order:
         if "datetime" in text or "RFC3339" in text:
             raise NormalizationError(Reason.IMPOSSIBLE_DATE, text) from error
         raise NormalizationError(Reason.UNDECODABLE, text) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise NormalizationError(Reason.UNDECODABLE, "the record is no JSON") from error

@@ -5,6 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from normalization.channels.vendure_answers import Discount as VendureDiscount
 from normalization.channels.vendure_answers import Line, Order
 from normalization.channels.vendure_answers import TaxLine as VendureTaxLine
+from normalization.errors import NormalizationError, Reason
 from normalization.money import Money
 from normalization.records import Charge, Discount, OrderLine, ShippingLine, TaxLine
 
@@ -86,6 +87,8 @@ class Amounts:
 
     def _taxes(self, taxes: tuple[VendureTaxLine, ...], amount: int) -> tuple[TaxLine, ...]:
         """Vendure gives a line's tax as one sum; several taxes share it by their rates."""
+        if not all(_is_rate(tax.taxRate) for tax in taxes):
+            raise NormalizationError(Reason.UNDECODABLE, "a tax rate is no percentage")
         whole, given, counted = sum(tax.taxRate for tax in taxes), 0, Decimal(0)
         split = []
         for tax in taxes:
@@ -107,3 +110,8 @@ class Amounts:
 
     def _money(self, minor: int) -> Money:
         return Money(minor, self._order.currencyCode)
+
+
+def _is_rate(percent: Decimal) -> bool:
+    """Whether it can be a tax's: some authority's percentage, not a number of a thousand digits."""
+    return percent.is_finite() and -12 < percent.adjusted() < 4 and percent >= 0

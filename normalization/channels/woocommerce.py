@@ -28,6 +28,7 @@ from normalization.channels.woocommerce_wire import (
     text,
 )
 from normalization.errors import NormalizationError, Reason
+from normalization.limits import quoted, utc, within_limits
 from normalization.money import Money
 from normalization.records import (
     Address,
@@ -127,7 +128,7 @@ def order(raw: bytes, context: Context) -> CanonicalOrder:
     ship_to = _address(wire.shipping)
     # Most goods go where the bill goes; comparing two addresses is cheaper than reading the second.
     bill_to = ship_to if _is_same_address(wire.billing, wire.shipping) else _address(wire.billing)
-    return CanonicalOrder(
+    made = CanonicalOrder(
         connection=context.connection,
         external_id=key(wire.id),
         number=text(wire.number) or key(wire.id),
@@ -161,6 +162,7 @@ def order(raw: bytes, context: Context) -> CanonicalOrder:
         notes=text(wire.customer_note),
         warnings=tuple(warnings),
     )
+    return within_limits(made)
 
 
 def orders_in(answer: bytes) -> Iterable[bytes]:
@@ -220,17 +222,15 @@ def _moment(
         # The usual form has no zone; parsing it as UTC at once spares a copy.
         moment = datetime.fromisoformat(f"{stamp}Z" if gmt and len(stamp) == 19 else stamp)
     except ValueError as error:
-        raise NormalizationError(Reason.IMPOSSIBLE_DATE, f"{field} is {stamp!r}") from error
+        raise NormalizationError(Reason.IMPOSSIBLE_DATE, f"{field} is {quoted(stamp)}") from error
     if moment.year < 1995:  # WordPress writes 0000 and 1970 where it has no date
-        raise NormalizationError(Reason.IMPOSSIBLE_DATE, f"{field} is {stamp!r}")
-    if moment.tzinfo is not None:
-        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    if gmt:
-        return moment.replace(tzinfo=UTC)
+        raise NormalizationError(Reason.IMPOSSIBLE_DATE, f"{field} is {quoted(stamp)}")
+    if moment.tzinfo is not None or gmt:
+        return utc(moment, field)
     if zone is None:
         warnings.append(f"{field}_gmt is absent and the shop's timezone is not configured: taken as UTC")
-        return moment.replace(tzinfo=UTC)
-    return moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        return utc(moment, field)
+    return utc(moment.replace(tzinfo=ZoneInfo(zone)), field)
 
 
 def _revision(moment: datetime) -> str:

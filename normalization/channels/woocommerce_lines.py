@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
 
 from normalization.channels.woocommerce_wire import (
     Line,
@@ -232,16 +231,16 @@ def _taxes(line: Line, rates: Mapping[str, TaxRate], tax: int, currency: str) ->
             TaxLine(
                 title=(text(rate.label) if rate else None) or "Tax",
                 amount=Money(amount, currency),
-                rate=_fraction(rate.rate_percent) if rate else None,
+                rate=_fraction(str(rate.rate_percent)) if rate else None,
             )
         )
     return tuple(taxes)
 
 
 @lru_cache(maxsize=256)
-def _fraction(percent: Any) -> str | None:  # noqa: ANN401 -- text or number
+def _fraction(percent: str) -> str | None:
     """20 percent as 0.2; None where it is no number."""
     try:
-        return None if percent is None else str(Decimal(percent).scaleb(-2).normalize())
-    except (ArithmeticError, TypeError, ValueError):
+        return str(Decimal(percent).scaleb(-2).normalize())
+    except ArithmeticError:
         return None

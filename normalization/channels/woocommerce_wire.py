@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from normalization.errors import NormalizationError, Reason
+from normalization.limits import MOST_UNITS, UNREADABLE, quoted, whole_units
 from normalization.money import InexactAmountError, UnknownCurrencyError, exponent, parse_minor
 
 
@@ -171,7 +172,7 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Shape]) -> Shape:
     """What the bytes say. Raises NormalizationError(UNDECODABLE or MISSING_FIELD)."""
     try:
         return decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         missing = "missing required field" in str(error)
         reason = Reason.MISSING_FIELD if missing else Reason.UNDECODABLE
         raise NormalizationError(reason, str(error)) from error
@@ -198,16 +199,18 @@ def rounded(amount: Any, currency: str) -> int:  # noqa: ANN401 -- text or numbe
         exact = Decimal(amount or 0).scaleb(exponent(currency))
         return int(exact.quantize(Decimal(1), rounding=ROUND_HALF_UP))
     except (ArithmeticError, ValueError, TypeError) as error:
-        raise NormalizationError(Reason.INEXACT_AMOUNT, f"{amount!r} is not an amount of money") from error
+        raise NormalizationError(Reason.INEXACT_AMOUNT, f"{quoted(amount)} is no amount of money") from error
 
 
 def units(quantity: Any, place: str) -> int:  # noqa: ANN401 -- text or number
     """Whole units, positive. Raises NormalizationError where a shop sells parts of one."""
-    if isinstance(quantity, int):
+    if isinstance(quantity, int) and -MOST_UNITS <= quantity <= MOST_UNITS:
         return abs(quantity)
     try:
         exact = abs(Decimal(quantity or 0))
-        whole = int(exact)
+        whole = whole_units(exact, place)
+    except NormalizationError:
+        raise
     except (ArithmeticError, ValueError, TypeError) as error:
         raise NormalizationError(Reason.UNDECODABLE, f"{place}: quantity is no number") from error
     if whole != exact:

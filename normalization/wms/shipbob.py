@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from normalization.errors import NormalizationError, Reason
+from normalization.limits import utc
 from normalization.records import PickedLine, Picklist, StockLevel, Version, WmsParcel, WmsShipment
 from normalization.registry import Context
 from normalization.statuses import StockBasis
@@ -82,6 +83,13 @@ def shipment(raw: bytes, context: Context) -> WmsShipment:
     )
 
 
+def asked(raw: bytes, context: Context) -> tuple[PickedLine, ...]:
+    """What the order was to ship when it was made. Raises NormalizationError."""
+    order = decode(raw, Order)
+    live = [part for part in order.shipments or () if part.status != "Cancelled"]
+    return tuple(line for part in live or order.shipments or () for line in _lines(part, committed=False))
+
+
 def _lines(part: Shipment, *, committed: bool) -> tuple[PickedLine, ...]:
     """What is in a shipment; with `committed`, what ShipBob has set aside for it so far."""
     return tuple(
@@ -126,7 +134,7 @@ def _moment(stamp: str | None) -> datetime | None:
         moment = datetime.fromisoformat(stamp)
     except ValueError as error:
         raise NormalizationError(Reason.IMPOSSIBLE_DATE, "a date of the order is none") from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return utc(moment, "a date of the order")
 
 
 def push_picklist(picklist: Picklist) -> Json:

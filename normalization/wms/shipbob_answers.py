@@ -5,13 +5,14 @@ from typing import TypeVar
 import msgspec
 
 from normalization.errors import NormalizationError, Reason
+from normalization.limits import UNREADABLE, Number, Units
 
 
 class Level(msgspec.Struct, frozen=True):
     """Quantities at one location."""
 
-    location_id: int
-    fulfillable_quantity: int
+    location_id: Number
+    fulfillable_quantity: Units
 
 
 class Lot(msgspec.Struct, frozen=True):
@@ -24,7 +25,7 @@ class Lot(msgspec.Struct, frozen=True):
 class Item(msgspec.Struct, frozen=True):
     """One inventory item: with `locations` in one answer, with `lots` in the other."""
 
-    inventory_id: int
+    inventory_id: Number
     sku: str | None = None
     locations: tuple[Level, ...] | None = None
     lots: tuple[Lot, ...] | None = None
@@ -40,19 +41,19 @@ class StockRecord(msgspec.Struct, frozen=True):
 class Channel(msgspec.Struct, frozen=True):
     """Where an order came from."""
 
-    id: int
+    id: Number
 
 
 class Place(msgspec.Struct, frozen=True):
     """A fulfilment centre."""
 
-    id: int | None = None
+    id: Number | None = None
 
 
 class StatusDetail(msgspec.Struct, frozen=True):
     """Why a shipment is where it is."""
 
-    id: int | None = None
+    id: Number | None = None
     name: str | None = None
     description: str | None = None
 
@@ -70,8 +71,8 @@ class Tracking(msgspec.Struct, frozen=True):
 class InventoryItem(msgspec.Struct, frozen=True):
     """Units of one lot in a shipment; committed are those that are set aside for it."""
 
-    quantity: int = 0
-    quantity_committed: int = 0
+    quantity: Units = 0
+    quantity_committed: Units = 0
     lot: str | None = None
 
 
@@ -86,7 +87,7 @@ class Product(msgspec.Struct, frozen=True):
 class Shipment(msgspec.Struct, frozen=True):
     """A part of an order that goes out in one parcel."""
 
-    id: int
+    id: Number
     status: str | None = None
     status_details: tuple[StatusDetail, ...] | None = None
     location: Place | None = None
@@ -101,7 +102,7 @@ class Shipment(msgspec.Struct, frozen=True):
 class Order(msgspec.Struct, frozen=True):
     """An order as ShipBob shows it."""
 
-    id: int
+    id: Number
     status: str | None = None
     reference_id: str | None = None
     channel: Channel | None = None
@@ -120,5 +121,5 @@ def decode(raw: bytes, shape: type[Answer]) -> Answer:
         missing = "missing required field" in str(error)
         reason = Reason.MISSING_FIELD if missing else Reason.UNDECODABLE
         raise NormalizationError(reason, str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise NormalizationError(Reason.UNDECODABLE, "the record is no JSON") from error

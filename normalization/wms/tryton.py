@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from normalization.errors import NormalizationError, Reason
+from normalization.limits import whole_units
 from normalization.money import Money, exponent
 from normalization.records import (
     Address,
@@ -49,7 +50,7 @@ def stock(raw: bytes, context: Context) -> tuple[StockLevel, ...]:
     lots: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for lot in place.lots:
         if lot.product.code:
-            lots[lot.product.code][lot.number] = _whole(lot.quantity)
+            lots[lot.product.code][lot.number] = whole_units(lot.quantity, "quantity")
 
     def level(sku: str, units: int, lot: str | None) -> StockLevel:
         return StockLevel(
@@ -68,7 +69,7 @@ def stock(raw: bytes, context: Context) -> tuple[StockLevel, ...]:
             continue
         named = lots[product.code]
         found += [level(product.code, units, lot) for lot, units in named.items()]
-        if rest := _whole(product.quantity) - sum(named.values()):
+        if rest := whole_units(product.quantity, "quantity") - sum(named.values()):
             found.append(level(product.code, rest, None))
     return tuple(found)
 
@@ -89,6 +90,13 @@ def shipment(raw: bytes, context: Context) -> WmsShipment:
         parcels=_parcels(source, state),
         reason=_reason(source, state),
     )
+
+
+def asked(raw: bytes, context: Context) -> tuple[PickedLine, ...]:
+    """What the shipment was to hand over when it was made. Raises NormalizationError."""
+    source = decode(raw, Shipment)
+    stands = source.state == "cancelled"
+    return _units(move for move in source.outgoing_moves if stands or move.state != "cancelled")
 
 
 def push_picklist(picklist: Picklist) -> Json:
@@ -246,8 +254,3 @@ def _reason(source: Shipment, state: WmsState) -> str | None:
     if not short:
         return None
     return "short of " + ", ".join(f"{units} {sku}" for sku, units in sorted(short.items()) if units)
-
-
-def _whole(quantity: Decimal) -> int:
-    """Whole units, rounded down: a part of a unit cannot be sent."""
-    return int(quantity // 1)

@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from normalization.errors import NormalizationError, Reason
+from normalization.limits import UNREADABLE, Number, utc, whole_units
 
 
 class Timestamp(msgspec.Struct, frozen=True):
@@ -26,7 +27,7 @@ class Timestamp(msgspec.Struct, frozen=True):
     def moment(self) -> datetime:
         """The time. Raises NormalizationError(IMPOSSIBLE_DATE)."""
         try:
-            return datetime(
+            moment = datetime(
                 self.year,
                 self.month,
                 self.day,
@@ -36,8 +37,9 @@ class Timestamp(msgspec.Struct, frozen=True):
                 self.microsecond,
                 tzinfo=UTC,
             )
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise NormalizationError(Reason.IMPOSSIBLE_DATE, str(error)) from error
+        return utc(moment, "a date")
 
     def day_of(self) -> date:
         """The day alone."""
@@ -86,7 +88,7 @@ class Warehouse(msgspec.Struct, frozen=True):
 class Bin(msgspec.Struct, frozen=True):
     """One bin with what it holds, as the connector puts it together."""
 
-    id: int
+    id: Number
     warehouse: Warehouse
     products: tuple[StockedProduct, ...]
     lots: tuple[StockedLot, ...]
@@ -120,16 +122,16 @@ class Move(msgspec.Struct, frozen=True):
     @property
     def units(self) -> int:
         """Units in the product's own unit of measure."""
-        return int(self.internal_quantity)
+        return whole_units(self.internal_quantity, "internal_quantity")
 
 
 class Package(msgspec.Struct, frozen=True):
     """A package; `parent` is the package that it lies in."""
 
-    id: int
+    id: Number
     number: str
     moves: tuple[Move, ...] = ()
-    parent: int | None = None
+    parent: Number | None = None
     shipping_reference: str | None = None
     shipping_tracking_url: str | None = None
     create_date: Timestamp | None = None
@@ -139,7 +141,7 @@ class Package(msgspec.Struct, frozen=True):
 class Shipment(msgspec.Struct, frozen=True):
     """A customer shipment: inventory moves take from bins, outgoing moves hand over."""
 
-    id: int
+    id: Number
     state: str
     inventory_moves: tuple[Move, ...]
     outgoing_moves: tuple[Move, ...]
@@ -168,5 +170,5 @@ def decode(raw: bytes, kind: type[Record]) -> Record:
         text = str(error)
         reason = Reason.MISSING_FIELD if "missing required field" in text else Reason.UNDECODABLE
         raise NormalizationError(reason, text) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise NormalizationError(Reason.UNDECODABLE, "the record is no JSON") from error

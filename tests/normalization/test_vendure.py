@@ -166,6 +166,8 @@ def test_the_payment_as_a_whole(states: list[str], total: int, expected: Payment
     def change(order: Json) -> None:
         payment = {**order["payments"][0], "refunds": []}
         order["payments"] = [{**payment, "state": state} for state in states]
+        more = total - order["totalWithTax"]
+        order["surcharges"].append({"description": "Edited", "price": more, "priceWithTax": more})
         order["totalWithTax"] = total
 
     assert canonical("partly_delivered", change).payment_state is expected
