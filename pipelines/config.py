@@ -13,6 +13,7 @@ from typing import Self
 
 from pydantic import Field, PrivateAttr, ValidationError
 
+from connectors.registry import KINDS
 from normalization.verification import VerificationPolicy
 from order_store.masters import MasterSource
 from pipelines.config_checks import connector_problems, cross_problems
@@ -22,7 +23,6 @@ from pipelines.config_models import (
     Connection,
     Landing,
     Merchant,
-    Routing,
     Schedules,
     Section,
     Store,
@@ -30,9 +30,11 @@ from pipelines.config_models import (
     Warehouse,
 )
 from pipelines.config_privacy import Keys, Privacy, master_source, privacy_problems
+from pipelines.config_routing import Routing, routing_problems, tariff_of
 from pipelines.config_secrets import resolve_secrets
 from pipelines.secrets import Secrets
-from warehouse_routing.problem import Policy
+from warehouse_routing.policy import Policy
+from warehouse_routing.tariff import DEFAULT_TARIFF, Tariff
 
 __all__ = ["ConfigError", "Connection", "HubConfig", "Warehouse", "load_config"]
 
@@ -72,6 +74,7 @@ class HubConfig(Section):
 
     _version: str = PrivateAttr(default="")
     _secrets: Secrets = PrivateAttr(default_factory=Secrets)
+    _tariff: Tariff = PrivateAttr(default=DEFAULT_TARIFF)
     _masters: MasterSource | None = PrivateAttr(default=None)
 
     @property
@@ -128,7 +131,7 @@ class HubConfig(Section):
 
     def routing_policy(self) -> Policy:
         """What `warehouse_routing.router.plan` takes."""
-        return self.routing.policy()
+        return self.routing.policy(self._tariff)
 
     def _complete(self, version: str, secrets: Secrets, masters: MasterSource | None, folder: Path) -> Self:
         whole = self.model_copy(update={"catalogue": folder / self.catalogue})
@@ -169,6 +172,10 @@ def load_config(path: Path | str, environ: Mapping[str, str], *, with_secrets: b
     problems += connector_problems(config.connections)
     problems += cross_problems(config.connections, config.warehouses, config.carriers, config.verification)
     problems += privacy_problems(config.privacy, config.connections)
+    tariff, unusable_rates = tariff_of(config.routing, path.parent)
+    channels = [one.name for one in config.connections if one.connector in KINDS["channel"]]
+    problems += unusable_rates
+    problems += routing_problems(config.routing, config.warehouses, channels)
     secrets, masters = Secrets(), None
     if with_secrets:
         masters, unusable = master_source(config.keys, config.secrets_file, environ, path.parent)
@@ -177,5 +184,10 @@ def load_config(path: Path | str, environ: Mapping[str, str], *, with_secrets: b
         problems += missing
     if problems:
         raise ConfigError(path.name, problems)
-    digest = hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
-    return config._complete(digest[:12], secrets, masters, path.parent)
+    whole = json.dumps(document, sort_keys=True, default=str)
+    if config.routing.tariff:
+        whole += repr(tariff)
+    digest = hashlib.sha256(whole.encode()).hexdigest()
+    complete = config._complete(digest[:12], secrets, masters, path.parent)
+    complete._tariff = tariff
+    return complete

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime, time
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,7 +20,6 @@ from pydantic import (
 
 from connectors.registry import KINDS, kind_of
 from normalization.verification import VerificationPolicy
-from warehouse_routing.problem import BackorderRule, Policy, Strategy
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -48,6 +48,18 @@ def _time_of_day(value: object) -> object:
     raise ValueError(f"{value!r} is no time of day")
 
 
+def _amount(value: object) -> object:
+    """Amounts are read as written: 2.50 and "2.50" are the same."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _postal_code(value: object) -> object:
+    """Without blanks and in capitals, as routing compares them."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{value!r} is no postal code; write it in quotes")
+    return "".join(value.split()).upper()
+
+
 def _cron(text: str) -> str:
     field = r"(\*|\d+(-\d+)?)(/\d+)?(,(\*|\d+(-\d+)?)(/\d+)?)*"
     if not re.fullmatch(rf"{field}(\s+{field}){{4}}", text):
@@ -61,6 +73,8 @@ TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 SettingText = Annotated[str, BeforeValidator(_text)]
 TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+Amount = Annotated[Decimal, BeforeValidator(_amount), Field(ge=0, max_digits=12)]
+Prefixes = Annotated[tuple[Annotated[str, BeforeValidator(_postal_code)], ...], Field(min_length=1)]
 Cron = Annotated[str, AfterValidator(_cron)]
 Units = Annotated[int, Field(ge=0, strict=True)]
 
@@ -181,6 +195,13 @@ class WmsSite(Section):
     site: SettingText = Field(min_length=1, description="Give the WMS's own id of this warehouse, in quotes.")
 
 
+class Handling(Section):
+    """What a warehouse's work costs, in the routing section's currency."""
+
+    parcel: Amount = Field(default=Decimal(0), description='Give the price of packing a parcel: "0.80".')
+    unit: Amount = Field(default=Decimal(0), description='Give the price of picking a unit: "0.15".')
+
+
 class Warehouse(Section):
     """A place that ships."""
 
@@ -210,6 +231,17 @@ class Warehouse(Section):
         min_length=1,
         description="List the ISO codes of the countries that it ships to, or leave it out for all.",
     )
+    postal_codes: Mapping[Country, Prefixes] = Field(
+        default_factory=dict,
+        description='Give by country the beginnings of the only postal codes that it ships to: {FR: ["75"]}.',
+    )
+    refused_postal_codes: Mapping[Country, Prefixes] = Field(
+        default_factory=dict,
+        description='Give by country the beginnings of postal codes that it does not ship to: {FR: ["20"]}.',
+    )
+    ships_hazardous: bool = Field(default=True, description="Write false if hazardous goods may not leave.")
+    ships_oversize: bool = Field(default=True, description="Write false if oversize goods may not leave.")
+    handling: Handling = Field(default_factory=Handling, description="Give parcel and unit.")
     wms: WmsSite = Field(description="Give connection and site.")
 
     @model_validator(mode="after")
@@ -217,38 +249,6 @@ class Warehouse(Section):
         if self.address is None and self.coordinates is None:
             raise ValueError("it has neither address nor coordinates; give one of them")
         return self
-
-
-class SafetyStock(Section):
-    """Units that are never promised."""
-
-    default: Units = Field(default=0, description="Give whole units, 0 or more.")
-    skus: Mapping[str, Units] = Field(default_factory=dict, description="Give whole units by SKU, 0 or more.")
-
-    def units(self, sku: str) -> int:
-        """Units of a SKU that each warehouse keeps back."""
-        return self.skus.get(sku, self.default)
-
-
-class Routing(Section):
-    """How orders are given to warehouses."""
-
-    strategy: Literal["fewest_parcels", "nearest_first"] = Field(
-        default="fewest_parcels", description="Write one of: fewest_parcels, nearest_first."
-    )
-    split: bool = Field(default=True, description="Write true if one order may come from several warehouses.")
-    max_sites: int | None = Field(
-        default=None, ge=1, description="Give the most warehouses of one order, 1 or more."
-    )
-    backorder: BackorderRule = Field(
-        default=BackorderRule.SHIP_AVAILABLE, description=f"Write one of: {', '.join(BackorderRule)}."
-    )
-    safety_stock: SafetyStock = Field(default_factory=SafetyStock, description="Give default and skus.")
-
-    def policy(self) -> Policy:
-        """The same for `warehouse_routing.router.plan`."""
-        strategy = Strategy.NEAREST if self.strategy == "nearest_first" else Strategy.FEWEST_PARCELS
-        return Policy((strategy,), self.split, max_sites=self.max_sites, backorder=self.backorder)
 
 
 class MinimumQuantity(Section):

@@ -30,6 +30,13 @@ def routing_sites(
             countries=warehouse.countries,
             parcels_per_day=warehouse.parcels_per_day,
             parcels_planned=planned.get(warehouse.code, {}),
+            country_code=warehouse.address.country_code if warehouse.address else "",
+            postal_codes=warehouse.postal_codes,
+            refused_postal_codes=warehouse.refused_postal_codes,
+            ships_hazardous=warehouse.ships_hazardous,
+            ships_oversize=warehouse.ships_oversize,
+            handling_parcel=config.routing.minor(warehouse.handling.parcel) or 0,
+            handling_unit=config.routing.minor(warehouse.handling.unit) or 0,
         )
         for warehouse in config.warehouses
     )

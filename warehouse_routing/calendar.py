@@ -32,6 +32,21 @@ def dispatch_date(site: Site, now: datetime) -> date:
     raise ValueError(f"site {site.code} has no working day from {day} on for {LONGEST_PAUSE} days")
 
 
+def cut_off_at(site: Site, day: date) -> datetime:
+    """The moment at which a site's day ends for orders that are to leave on it; aware."""
+    return datetime.combine(day, site.cut_off, ZoneInfo(site.time_zone))
+
+
+def arrival(day: date, transit_days: int) -> date:
+    """The day after so many working days (Monday to Friday) on the way."""
+    weeks, rest = divmod(transit_days, 5)
+    day += timedelta(days=7 * weeks)
+    while rest or (day.weekday() > 4 and transit_days):
+        day += timedelta(days=1)
+        rest -= day.weekday() < 5 and rest > 0
+    return day
+
+
 def works_on(site: Site, day: date) -> bool:
     """Whether the site works on a day of its own calendar."""
     return day.weekday() in site.working_days and not (site.holidays and is_holiday(site.holidays, day))

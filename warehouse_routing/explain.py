@@ -1,116 +1,214 @@
-"""Why an order was routed as it was, in words, and why something waits."""
+"""From the sites that the search chose to decisions with their reasons, in words that need no mathematics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from warehouse_routing.filling import Filled, Stock, fill, needs, remaining
-from warehouse_routing.plan import Backorder, Candidate, Cause
-from warehouse_routing.problem import OpenLine, OrderToRoute
-from warehouse_routing.view import SiteView
+import numpy as np
 
-Lacks = Mapping[str, Mapping[str, int]]
-"""Units that a site lacks for the whole order, by site code and SKU."""
+from warehouse_routing.causes import backorders
+from warehouse_routing.landscape import OPEN
+from warehouse_routing.next_best import Alternatives
+from warehouse_routing.objective import Measure
+from warehouse_routing.one_order import Shelves
+from warehouse_routing.plan import (
+    AssignedLine,
+    Assignment,
+    Candidate,
+    OrderPlan,
+    Plan,
+    ScarcePrice,
+)
+from warehouse_routing.problem import Component, Standing
+from warehouse_routing.sentences import barred_goods, late, reasons, shut
+
+MOST_PRICES = 5
+"""Scarce goods that an explanation names."""
+NOTABLE = 0.5
+"""Prices below half a minor unit decide nothing."""
 
 
-def backorders(
-    order: OrderToRoute, views: Sequence[SiteView], filled: Filled, stock: Stock, *, waits: bool
-) -> tuple[Backorder, ...]:
-    """What no site got, by cause. Looks at `stock` before the order has taken its part."""
-    left = remaining(order.lines, filled)
-    if not any(left.values()):
-        return ()
-    serving = [view for view in views if view.serves]
-    if not serving:
-        return tuple(Backorder(line.line_id, line.units, Cause.COUNTRY) for line in order.lines)
-    nowhere = remaining(order.lines, fill([view.code for view in serving], order.lines, stock))
-    no_room = remaining(
-        order.lines, fill([view.code for view in serving if not view.full], order.lines, stock)
-    )
-    held_back = Cause.WAITS_FOR_ALL if waits and any(no_room.values()) else Cause.SPLIT
-    short = {
-        sku
-        for sku, units in needs(order.lines).items()
-        if sum(stock[view.code].get(sku, 0) for view in serving) < units
-    }
-    found: list[Backorder] = []
-    for line in order.lines:
-        units = left[line.line_id]
-        lacking = min(units, nowhere[line.line_id])
-        crowded = min(units - lacking, max(0, no_room[line.line_id] - nowhere[line.line_id]))
-        parts = (
-            (Cause.STOCK, lacking, _short_of(line, short) if lacking else ()),
-            (Cause.CAPACITY, crowded, ()),
-            (held_back, units - lacking - crowded, ()),
+@dataclass(frozen=True, slots=True)
+class Explaining:
+    """All that the words are made of. `shelves` are what the whole plan leaves."""
+
+    measure: Measure
+    shelves: Shelves
+    ways: Sequence[Sequence[int]]
+    stock_price: Sequence[Sequence[float]]
+    room_price: Sequence[float]
+    alternatives: Alternatives
+
+    def plan(self, bound: float) -> Plan:
+        """The decisions on all orders, with what they come to."""
+        totals = [self.measure.order(n, way) for n, way in enumerate(self.ways)]
+        objective = sum(total for total, _ in totals)
+        sites, skus = self.measure.land.sites, self.measure.skus
+        return Plan(
+            tuple(self.order(n, money) for n, (_, money) in enumerate(totals)),
+            cost=sum(money for _, money in totals),
+            objective=objective,
+            lower_bound=min(bound, objective),
+            stock_prices={
+                (sites[w].code, skus[k]): price
+                for k, row in enumerate(self.stock_price)
+                for w, price in enumerate(row)
+                if price > 0
+            },
+            capacity_prices={sites[w].code: price for w, price in enumerate(self.room_price) if price > 0},
         )
-        found += [Backorder(line.line_id, part, cause, skus) for cause, part, skus in parts if part]
-    return tuple(found)
 
-
-def _short_of(line: OpenLine, short: set[str]) -> tuple[str, ...]:
-    """The line's SKUs of which there are too few; all of them, if they only lie apart."""
-    skus = [part.sku for part in line.components]
-    return tuple(sku for sku in skus if sku in short) or tuple(skus)
-
-
-def candidates(views: Sequence[SiteView], lacks: Lacks, filled: Filled) -> tuple[Candidate, ...]:
-    """All sites, best first, with what ruled each out."""
-    return tuple(
-        Candidate(
-            view.code,
-            view.distance_km,
-            view.dispatch_date,
-            _ruled_out(view, lacks[view.code]),
-            chosen=view.code in filled,
+    def order(self, n: int, money: int) -> OrderPlan:
+        """The decision on one order."""
+        measure, way = self.measure, self.ways[n]
+        next_best = self.alternatives.of(n)
+        self.shelves.take(measure.portions[n], way, -1)
+        left = backorders(measure, n, way, self.shelves, self.alternatives.stock)
+        seen = self._candidates(n)
+        self.shelves.take(measure.portions[n], way)
+        assignments = self._assignments(n)
+        order = measure.land.orders[n].order
+        kept = {one.kept for one in assignments if one.kept is not None}
+        withdrawn = tuple(one.key for one in order.standing if one.key not in kept)
+        saving = _cost_as_it_stands(measure, n) - money if withdrawn else 0
+        prices = self._prices(n)
+        words = reasons(measure, n, assignments, left, seen, withdrawn, saving, prices, next_best)
+        return OrderPlan(
+            order.order_id, assignments, left, seen, words, money, prices, next_best, withdrawn, saving
         )
-        for view in views
-    )
+
+    def _assignments(self, n: int) -> tuple[Assignment, ...]:
+        measure, land = self.measure, self.measure.land
+        one = land.orders[n]
+        found = []
+        for w in sorted({w for w in self.ways[n] if w >= 0}, key=lambda w: _rank(measure, n, w)):
+            portions = [p for p, at in zip(measure.portions[n], self.ways[n], strict=True) if at == w]
+            units: dict[int, int] = {}
+            for portion in portions:
+                units[portion.line] = units.get(portion.line, 0) + portion.units
+            lines = tuple(
+                AssignedLine(
+                    line.line_id,
+                    units[at],
+                    tuple(Component(part.sku, part.units * units[at]) for part in line.components),
+                )
+                for at, line in enumerate(one.lines)
+                if at in units
+            )
+            _, cost, quote = measure.parcel(n, w, portions)
+            standing = _as_it_stands(one.order.standing, land.sites[w].code, lines)
+            found.append(
+                Assignment(
+                    land.sites[w].code,
+                    lines,
+                    standing.dispatch_date if standing else land.days[w],
+                    _km(measure, n, w),
+                    quote.late,
+                    quote.service,
+                    quote.arrives,
+                    cost,
+                    standing.key if standing else None,
+                )
+            )
+        return tuple(found)
+
+    def _candidates(self, n: int) -> tuple[Candidate, ...]:
+        """All sites, near ones first, with what ruled each out."""
+        measure, land = self.measure, self.measure.land
+        chosen = {w for w in self.ways[n] if w >= 0}
+        found = []
+        for w in sorted(range(len(land.sites)), key=lambda w: _rank(measure, n, w)):
+            may = land.shut[n, w] == OPEN and all(measure.may_ship(n, w, one) for one in measure.portions[n])
+            cost = service = arrives = None
+            if may and measure.portions[n]:
+                _, cost, quote = measure.parcel(n, w, measure.portions[n])
+                service, arrives = quote.service, quote.arrives
+            found.append(
+                Candidate(
+                    land.sites[w].code,
+                    _km(measure, n, w),
+                    land.days[w],
+                    self._ruled_out(n, w),
+                    w in chosen,
+                    cost,
+                    service or "",
+                    arrives,
+                )
+            )
+        return tuple(found)
+
+    def _ruled_out(self, n: int, w: int) -> tuple[str, ...]:
+        measure, land, shelves = self.measure, self.measure.land, self.shelves
+        words: list[str] = []
+        if land.shut[n, w] != OPEN:
+            words.append(shut(measure, n, w))
+        words += barred_goods(measure, n, w)
+        if shelves.room[w] <= 0:
+            words.append(f"has no parcel left on {land.days[w]}")
+        needed: dict[int, int] = {}
+        for portion in measure.portions[n]:
+            for k, units in portion.parts:
+                needed[k] = needed.get(k, 0) + units
+        lacks = []
+        for k, units in sorted(needed.items()):
+            if shelves.units[k][w] < units:
+                taken = " (other orders get it)" if self.alternatives.stock[k][w] >= units else ""
+                lacks.append(f"{units - max(0, shelves.units[k][w])} of {measure.skus[k]}{taken}")
+        if lacks:
+            words.append("lacks " + ", ".join(lacks))
+        if missed := late(measure, n, w):
+            words.append(missed)
+        return tuple(words)
+
+    def _prices(self, n: int) -> tuple[ScarcePrice, ...]:
+        """Of what the order wants at the sites that could ship it, dearest first."""
+        measure = self.measure
+        skus = sorted({k for portion in measure.portions[n] for k, _ in portion.parts})
+        found = []
+        for w, site in enumerate(measure.land.sites):
+            if measure.land.shut[n, w] != OPEN:
+                continue
+            found += [
+                ScarcePrice(site.code, measure.skus[k], self.stock_price[k][w])
+                for k in skus
+                if self.stock_price[k][w] > NOTABLE
+            ]
+            if self.room_price[w] > NOTABLE:
+                found.append(ScarcePrice(site.code, None, self.room_price[w]))
+        return tuple(sorted(found, key=lambda one: (-one.price, one.site, one.sku or ""))[:MOST_PRICES])
 
 
-def _ruled_out(view: SiteView, lacks: Mapping[str, int]) -> tuple[str, ...]:
-    words: list[str] = []
-    if not view.serves:
-        words.append("does not ship to the country")
-    if view.full:
-        words.append(f"has no parcel left on {view.dispatch_date}")
-    if lacks:
-        words.append("lacks " + ", ".join(f"{units} of {sku}" for sku, units in sorted(lacks.items())))
-    if view.late:
-        words.append(f"leaves on {view.dispatch_date} (cut-off, working days), after the promised day")
-    return tuple(words)
+def _rank(measure: Measure, n: int, w: int) -> tuple[bool, float, str]:
+    """Punctual before late, near before far."""
+    land = measure.land
+    late = bool((land.usable[:, n, w] & land.late[:, n, w]).any())
+    km = land.km[n, w]
+    return (late, 0.0 if np.isnan(km) else float(km), land.sites[w].code)
 
 
-def reasons(
-    order: OrderToRoute,
-    views: Sequence[SiteView],
-    filled: Filled,
-    left: Sequence[Backorder],
-    lacks: Lacks,
-) -> tuple[str, ...]:
-    """The decision as sentences."""
-    words: list[str] = []
-    chosen = [view for view in views if view.code in filled]
-    able = sum(1 for view in views if view.serves and not view.full and not lacks[view.code])
-    if len(chosen) == 1 and not left:
-        words.append(f"{chosen[0].code} ships all of it: the best of {able} that hold everything")
-    elif chosen:
-        verb = "ship" if len(chosen) > 1 else "ships"
-        part = "part of it" if left else "it"
-        alone = "the nearest site goes first" if able else "no site alone holds all"
-        words.append(f"{' and '.join(view.code for view in chosen)} {verb} {part}; {alone}")
-    for view in chosen:
-        away = f"{view.distance_km:.0f} km away" if view.distance_km is not None else "distance unknown"
-        late = ", after the promised day" if view.late else ""
-        words.append(f"{view.code}: {away}, leaves on {view.dispatch_date}{late}")
-    words += [f"line {one.line_id}: {one.units} wait, {_why(one)}" for one in left]
-    if order.destination.precision not in ("exact", "unknown"):
-        words.append(f"the destination is known by its {order.destination.precision} only")
-    return tuple(words)
+def _km(measure: Measure, n: int, w: int) -> float | None:
+    km = float(measure.land.km[n, w])
+    return None if np.isnan(km) else km
 
 
-def _why(one: Backorder) -> str:
-    return {
-        Cause.STOCK: f"too few of {', '.join(one.short_of)}",
-        Cause.CAPACITY: "the sites that have them are full",
-        Cause.COUNTRY: "no site ships to the country",
-        Cause.SPLIT: "the policy allows no more sites",
-        Cause.WAITS_FOR_ALL: "until the whole order can be had",
-    }[one.cause]
+def _as_it_stands(standing: Sequence[Standing], site: str, lines: Sequence[AssignedLine]) -> Standing | None:
+    """The parcel that is planned already just so."""
+    units = {line.line_id: line.units for line in lines}
+    return next((one for one in standing if one.site == site and dict(one.lines) == units), None)
+
+
+def _cost_as_it_stands(measure: Measure, n: int) -> int:
+    """What the order costs if its standing parcels stay."""
+    one = measure.land.orders[n]
+    at = {site.code: w for w, site in enumerate(measure.land.sites)}
+    ids = [line.line_id for line in one.lines]
+    money = measure.splits(n, len(one.order.standing), 0)
+    for standing in one.order.standing:
+        portions = []
+        for portion in measure.portions[n]:
+            share = standing.lines.get(ids[portion.line], 0) / one.lines[portion.line].units
+            if share and portion.units <= standing.lines[ids[portion.line]]:
+                portions.append(portion)
+        w = at.get(standing.site)
+        if w is not None and portions and measure.land.usable[:, n, w].any():
+            money += measure.parcel(n, w, portions)[1]
+    return money

@@ -23,7 +23,6 @@ class Cause(StrEnum):
     SPLIT = "split"  # it could only be done from more sites than the policy allows
     WAITS_FOR_ALL = "waits_for_all"  # there is stock, but another line of the order lacks it
     PRE_ORDER = "pre_order"  # it is not released yet
-    SCARCE = "scarce"  # there is some, and other orders get it
     PRICE = "price"  # to wait costs less than to ship
 
 
@@ -47,6 +46,7 @@ class Assignment:
         service: The tariff's service that the cost is of.
         arrives: The day on which it should arrive; None if the tariff does not say.
         cost: Tariff and handling.
+        kept: The key of the standing parcel that this is; None for a new one.
     """
 
     site: str
@@ -57,6 +57,7 @@ class Assignment:
     service: str = ""
     arrives: date | None = None
     cost: int = 0
+    kept: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class Plan:
     lower_bound: float = 0.0
     stock_prices: Mapping[tuple[str, str], float] = field(default_factory=dict)
     capacity_prices: Mapping[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
+    seconds: float = field(default=0.0, compare=False)
     complete: bool = True
 
     @property

@@ -1,180 +1,191 @@
-"""Routing, first version: `plan(problem)` is the one entrance, and a better router keeps it.
+"""Routing: `plan(problem)` is the one entrance.
 
-Orders are served one after the other, and each takes its stock and its place in a site's day before the
-next is looked at. For one order: the nearest site that holds all of it; else the fewest sites, nearest
-first; what no site has is backordered. Sites that would miss the promised day come after those that keep
-it.
+All orders are decided together. Each order's best way is looked up first as if it were alone; where these
+ways fit side by side they are the best plan, and that is the usual case. Else the solver
+(docs/routing-solver.md) finds a plan and a bound on it, and each order is looked at once more with all
+others as they are. Only orders that wait for goods of which there are too few for all who wait go first,
+one after the other, so that nobody is passed over (fairness stands before cost).
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
-from itertools import combinations
-from zoneinfo import ZoneInfo
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from warehouse_routing.calendar import dispatch_date
-from warehouse_routing.explain import backorders, candidates, reasons
-from warehouse_routing.filling import Filled, Stock, covered, fill, needs, shortage, take
-from warehouse_routing.geo import distance_km
-from warehouse_routing.plan import AssignedLine, Assignment, OrderPlan, Plan
-from warehouse_routing.problem import (
-    BackorderRule,
-    Component,
-    OrderToRoute,
-    Policy,
-    Precision,
-    Problem,
-    Site,
-    Strategy,
-)
-from warehouse_routing.view import SiteView
+from warehouse_routing.batching import batch_of, costs_of
+from warehouse_routing.explain import Explaining
+from warehouse_routing.landscape import landscape_of
+from warehouse_routing.next_best import Alternatives
+from warehouse_routing.objective import Measure, measure_of
+from warehouse_routing.one_order import Costs, Shelves, best_way
+from warehouse_routing.plan import Plan
+from warehouse_routing.preparing import prepared
+from warehouse_routing.problem import Problem
 
-EXHAUSTIVE = 3
-"""Up to so many sites every combination is tried; beyond, sites are added one by one."""
+POLISHED = 5_000
+"""Decisions of up to so many orders are looked at once more, order by order."""
+WAITING_SIZE = 40.0
+Sites = tuple[int, ...]
+"""For each portion of an order the site's index, -1 where it waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What the search found.
+
+    Attributes:
+        ways: [N] sites of each order's portions.
+        bound: No plan is better, given who goes first.
+        stock_price: [K][W], `room_price`: [W]: what one more would save.
+    """
+
+    ways: list[Sites]
+    bound: float
+    stock_price: list[list[float]]
+    room_price: list[float]
+    complete: bool = True
 
 
 def plan(problem: Problem) -> Plan:
     """Decide which site ships what.
 
-    Deterministic: the same problem gives the same plan, whatever the order of its sites and orders.
-    Never gives more than the stock or a site's parcels of its dispatch day, and everything open is either
-    assigned or backordered.
+    Deterministic: the same problem gives the same plan, whatever the order of its sites and orders, unless
+    the time limit ends the search. Never gives more than the stock or a site's parcels of its dispatch day,
+    and everything open is either assigned or backordered.
+
+    Raises:
+        ValueError: If a site has no working day for a month.
     """
-    stock: Stock = {site.code: {} for site in problem.sites}
-    for (site, sku), units in problem.stock.items():
-        if site in stock and units > 0:
-            stock[site][sku] = units
-    days = {site.code: dispatch_date(site, problem.now) for site in problem.sites}
-    room = {site.code: _room(site, days[site.code]) for site in problem.sites}
-    plans: list[OrderPlan] = []
-    for order in sorted(problem.orders, key=_turn):
-        views = _views(order, problem.sites, days, room)
-        plans.append(_route(order, views, stock, problem.policy))
-        for assignment in plans[-1].assignments:
-            left = room[assignment.site]
-            room[assignment.site] = None if left is None else left - 1
-    return Plan(tuple(plans))
+    began = time.monotonic()
+    deadline = began + problem.policy.time_limit
+    orders = prepared(problem)
+    measure = measure_of(landscape_of(problem, orders))
+    costs = [costs_of(measure, n) for n in range(len(orders))]
+    shelves = shelves_of(measure)
+    stock, room = [list(row) for row in shelves.units], list(shelves.room)
+    decided = _decide(measure, costs, shelves, deadline)
+    totals = (measure.order(n, way)[0] for n, way in enumerate(decided.ways))
+    prices = decided.stock_price, decided.room_price
+    others = Alternatives(measure, costs, shelves, stock, room, decided.ways, *prices, sum(totals), deadline)
+    found = Explaining(measure, shelves, decided.ways, *prices, others).plan(decided.bound)
+    return replace(found, seconds=time.monotonic() - began, complete=decided.complete)
 
 
-_NEVER = datetime.max.replace(tzinfo=UTC)
+def shelves_of(measure: Measure) -> Shelves:
+    """What may be promised, standing parcels that may be moved included."""
+    index = {sku: k for k, sku in enumerate(measure.skus)}
+    at = {site.code: w for w, site in enumerate(measure.land.sites)}
+    units = [[0] * len(at) for _ in index]
+    for (site, sku), count in measure.land.problem.stock.items():
+        if site in at and sku in index and count > 0:
+            units[index[sku]][at[site]] = count
+    for one in measure.land.orders:
+        for standing in one.order.standing:
+            for sku, count in standing.components.items():
+                if standing.site in at and sku in index:
+                    units[index[sku]][at[standing.site]] += count
+    return Shelves(units, measure.land.room)
 
 
-def _turn(order: OrderToRoute) -> tuple[bool, datetime, datetime, int]:
-    """Backorders first, then by promise, then by age."""
-    return (not order.backordered, order.ship_by or _NEVER, order.placed_at, order.order_id)
+def _decide(measure: Measure, costs: Sequence[Costs], shelves: Shelves, deadline: float) -> Decided:
+    """Find each order's way, and take it off the shelves."""
+    count = len(measure.portions)
+    ways: list[Sites] = [()] * count
+    first = _who_goes_first(measure, shelves)
+    total_first = 0.0
+    for n in first:
+        way = best_way(measure, n, costs[n], shelves)
+        ways[n] = way.sites
+        total_first += way.total
+        shelves.take(measure.portions[n], way.sites)
+    rest = [n for n in range(count) if n not in first and measure.portions[n]]
+    if not rest:
+        return Decided(ways, total_first, *_no_prices(measure))
+    alone = [best_way(measure, n, costs[n], shelves) for n in rest]
+    for n, way in zip(rest, alone, strict=True):
+        ways[n] = way.sites
+        shelves.take(measure.portions[n], way.sites)
+    if shelves.enough() and all(way.exact for way in alone):
+        bound = total_first + sum(way.total for way in alone)
+        return Decided(ways, bound, *_no_prices(measure))
+    for n in rest:
+        shelves.take(measure.portions[n], ways[n], -1)
+    return _solve(measure, costs, shelves, ways, rest, total_first, deadline)
 
 
-def _room(site: Site, day: date) -> int | None:
-    if site.parcels_per_day is None:
-        return None
-    return max(0, site.parcels_per_day - site.parcels_planned.get(day, 0))
+def _solve(
+    measure: Measure,
+    costs: Sequence[Costs],
+    shelves: Shelves,
+    ways: list[Sites],
+    rest: Sequence[int],
+    total_first: float,
+    deadline: float,
+) -> Decided:
+    # Imported here: it compiles its loops, and most decisions do without it.
+    from warehouse_routing.solver import solve
+
+    # The solver's first steps are made for sums of a usual size: some tens for a unit that waits.
+    scale = WAITING_SIZE / max(1e-9, max(float(measure.waiting[n]) for n in rest))
+    batch = batch_of(measure, rest, [costs[n] for n in rest], shelves.units, shelves.limits(), scale)
+    left = max(0.05, 0.7 * (deadline - time.monotonic()))
+    solution = solve(batch, time_limit=left)
+    at = 0
+    for n in rest:
+        size = len(measure.portions[n])
+        ways[n] = tuple(int(w) for w in solution.site[at : at + size])
+        at += size
+        shelves.take(measure.portions[n], ways[n])
+    if len(rest) <= POLISHED:
+        _polish(measure, costs, shelves, ways, rest, deadline)
+    stock_price = (solution.stock_price.T / scale).tolist()
+    bound = total_first + solution.lower_bound / scale
+    room_price = (solution.capacity_price / scale).tolist()
+    return Decided(ways, bound, stock_price, room_price, solution.complete)
 
 
-def _views(
-    order: OrderToRoute, sites: Sequence[Site], days: dict[str, date], room: dict[str, int | None]
-) -> list[SiteView]:
-    """The sites as this order sees them, best first."""
-    views: list[SiteView] = []
-    for site in sites:
-        known = Precision.UNKNOWN not in (order.destination.precision, site.location.precision)
-        day = days[site.code]
-        views.append(
-            SiteView(
-                code=site.code,
-                distance_km=distance_km(site.location, order.destination) if known else None,
-                dispatch_date=day,
-                late=bool(order.ship_by and day > order.ship_by.astimezone(ZoneInfo(site.time_zone)).date()),
-                serves=site.countries is None or order.country_code in site.countries,
-                full=room[site.code] == 0,
-            )
-        )
-    return sorted(views, key=SiteView.rank)
+def _polish(
+    measure: Measure,
+    costs: Sequence[Costs],
+    shelves: Shelves,
+    ways: list[Sites],
+    rest: Sequence[int],
+    deadline: float,
+) -> None:
+    """Look for each order's exact best with all others as they are, until nobody gains.
+
+    This is where weight breaks, the price of further parcels and lines in portions count to the last cent.
+    """
+    for _ in range(3):
+        gained = False
+        for n in rest:
+            if time.monotonic() > deadline:
+                return
+            now = measure.order(n, ways[n])[0]
+            shelves.take(measure.portions[n], ways[n], -1)
+            way = best_way(measure, n, costs[n], shelves)
+            if way.total < now - 1e-6:
+                ways[n], gained = way.sites, True
+            shelves.take(measure.portions[n], ways[n])
+        if not gained:
+            return
 
 
-def _route(order: OrderToRoute, views: list[SiteView], stock: Stock, policy: Policy) -> OrderPlan:
-    open_sites = [view for view in views if view.serves and not view.full]
-    needed = needs(order.lines)
-    lacks = {view.code: shortage(needed, stock[view.code]) for view in views}
-    filled = _choose(order, open_sites, lacks, stock, policy)
-    complete = covered(filled) == sum(line.units for line in order.lines)
-    waits = (
-        bool(filled) and not complete and (policy.backorder is BackorderRule.WAIT_FOR_ALL or not policy.split)
-    )
-    if waits:
-        filled = {}
-    left = backorders(order, views, filled, stock, waits=waits)
-    seen = candidates(views, lacks, filled)
-    told = reasons(order, views, filled, left, lacks)
-    assignments = tuple(_assignment(order, view, filled[view.code]) for view in views if view.code in filled)
-    take(filled, order.lines, stock)
-    return OrderPlan(order.order_id, assignments, left, seen, told)
+def _who_goes_first(measure: Measure, shelves: Shelves) -> list[int]:
+    """Backordered orders that want a SKU of which there is too little for all backordered ones, in turn."""
+    waiting = [
+        n for n, one in enumerate(measure.land.orders) if one.order.backordered and measure.portions[n]
+    ]
+    asked: dict[int, int] = {}
+    for n in waiting:
+        for portion in measure.portions[n]:
+            for k, units in portion.parts:
+                asked[k] = asked.get(k, 0) + units
+    scarce = {k for k, units in asked.items() if units > sum(shelves.units[k])}
+    return [
+        n for n in waiting if any(k in scarce for portion in measure.portions[n] for k, _ in portion.parts)
+    ]
 
 
-def _assignment(order: OrderToRoute, view: SiteView, given: dict[str, int]) -> Assignment:
-    lines = tuple(
-        AssignedLine(
-            line.line_id,
-            given[line.line_id],
-            tuple(Component(part.sku, part.units * given[line.line_id]) for part in line.components),
-        )
-        for line in order.lines
-        if line.line_id in given
-    )
-    return Assignment(view.code, lines, view.dispatch_date, view.distance_km, view.late)
-
-
-def _choose(
-    order: OrderToRoute,
-    open_sites: list[SiteView],
-    lacks: dict[str, dict[str, int]],
-    stock: Stock,
-    policy: Policy,
-) -> Filled:
-    """The sites' parts: as many units as can be had, from as few sites as that takes."""
-    most = min(len(open_sites), (policy.max_sites or len(open_sites)) if policy.split else 1)
-    if policy.strategies[0] is Strategy.NEAREST and most > 1:
-        return _first_sites(fill([view.code for view in open_sites], order.lines, stock), most)
-    for view in open_sites:
-        if not lacks[view.code]:
-            return {view.code: {line.line_id: line.units for line in order.lines}}
-    useful = [view for view in open_sites if fill([view.code], order.lines, stock)]
-    goal = covered(fill([view.code for view in useful], order.lines, stock))
-    best: Filled = {}
-    for chosen in _combinations(useful, min(most, EXHAUSTIVE)):
-        filled = fill([view.code for view in chosen], order.lines, stock)
-        if covered(filled) > covered(best):
-            best = filled
-            if covered(best) >= goal:
-                return best
-    return _grow(best, useful, order, stock, most, goal)
-
-
-def _first_sites(filled: Filled, most: int) -> Filled:
-    return dict(list(filled.items())[:most])
-
-
-def _combinations(useful: list[SiteView], most: int) -> Iterator[tuple[SiteView, ...]]:
-    """All sets of one site, of two, and so on; within a size the punctual and near ones first."""
-    for size in range(1, most + 1):
-        yield from sorted(
-            combinations(useful, size),
-            key=lambda chosen: (
-                sum(view.late for view in chosen),
-                sum(view.distance_km or 0 for view in chosen),
-                [view.code for view in chosen],
-            ),
-        )
-
-
-def _grow(
-    best: Filled, useful: list[SiteView], order: OrderToRoute, stock: Stock, most: int, goal: int
-) -> Filled:
-    """Beyond the sizes that were tried out: add the site that brings most, the nearest among equals."""
-    while len(best) < most and covered(best) < goal:
-        sites = [view.code for view in useful if view.code in best]
-        others = [view.code for view in useful if view.code not in best]
-        tries = [fill([*sites, code], order.lines, stock) for code in others]
-        gain = max(tries, key=covered, default=best)  # the first of equals: the nearest
-        if covered(gain) <= covered(best):
-            break
-        best = gain
-    return best
+def _no_prices(measure: Measure) -> tuple[list[list[float]], list[float]]:
+    width = len(measure.land.sites)
+    return [[0.0] * width for _ in measure.skus], [0.0] * width

@@ -271,8 +271,9 @@ def test_variables_come_from_the_environment_or_their_default(load: Load) -> Non
         ),
         (
             "carriers: {UPS: track}",
-            "routing: {strategy: cheapest}",
-            "routing.strategy: 'cheapest' cannot be used. Write one of: fewest_parcels, nearest_first.",
+            "routing: {strategy: dearest}",
+            "routing.strategy: 'dearest' cannot be used. Write one of: cheapest, nearest, fewest_parcels, "
+            "fastest, ranked_sites, stay_in_market; or list several under strategies.",
         ),
         (
             "carriers: {UPS: track}",

@@ -53,7 +53,7 @@ def a_problem(
     now: datetime = MONDAY,
     **policy: object,
 ) -> Problem:
-    return Problem(now, orders, sites, stock, Policy(**policy))
+    return Problem(now, orders, sites, stock, Policy(**({"split_lines": True} | policy)))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Routing, one situation at a time."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -43,7 +44,8 @@ def test_the_nearest_site_that_holds_everything_ships(
     assert decided.backorders == ()
     assert decided.reasons == (
         "berlin ships all of it: the best of 2 that hold everything",
-        "berlin: 877 km away, leaves on 2026-11-02",
+        "berlin: 877 km away, leaves on 2026-11-02, 9.30 EUR",
+        "without berlin it would come from chicago for 20.10 EUR more",
     )
     assert [(one.site, one.ruled_out, one.chosen) for one in decided.candidates] == [
         ("lyon", ("lacks 1 of MUG",), False),
@@ -133,9 +135,9 @@ def test_s28_a_site_packs_exactly_its_parcels_of_the_day(problem: Make, site: At
     orders = tuple(order(number) for number in range(10))
     decided = plan(problem((small, site("berlin")), {("lyon", "MUG"): 99, ("berlin", "MUG"): 4}, *orders))
     sites = [one.site for each in decided.orders for one in each.assignments]
-    assert sites == ["lyon"] * 3 + ["berlin"] * 4
+    assert Counter(sites) == {"lyon": 3, "berlin": 4}
     assert [each.backorders for each in decided.orders[7:]] == [(Backorder("1", 1, Cause.CAPACITY),)] * 3
-    assert decided.orders[3].candidates[0].ruled_out == ("has no parcel left on 2026-11-02",)
+    assert decided.orders[9].candidates[0].ruled_out == ("has no parcel left on 2026-11-02",)
 
 
 def test_s28_a_split_order_takes_a_parcel_of_each_site(
@@ -177,7 +179,7 @@ def test_what_is_missing_is_backordered_and_the_rest_ships(
     decided = only(problem((site("lyon"),), {("lyon", "MUG"): 9, ("lyon", "TRAY"): 1}, one))
     assert given(decided) == {"lyon": {"1": 2, "2": 1}}
     assert decided.backorders == (Backorder("2", 2, Cause.STOCK, ("TRAY",)),)
-    assert decided.reasons[-1] == "line 2: 2 wait, too few of TRAY"
+    assert "line 2: 2 wait, too few of TRAY" in decided.reasons
 
 
 def test_a_policy_may_let_the_whole_order_wait(problem: Make, site: At, order: Order, line: Line) -> None:
