@@ -131,6 +131,17 @@ def _load_catalogue(config: HubConfig, store: Store, state: Path) -> None:
     loaded.write_text(digest.hexdigest())
 
 
+def clock_of(environ: Mapping[str, str]) -> Clock:
+    """The clock that an environment names: a sandbox's, else the machine's."""
+    sandbox = environ.get("ORDERHUB_SANDBOX")
+    return SandboxClock(sandbox) if sandbox else SystemClock()
+
+
+def state_of(environ: Mapping[str, str]) -> Path:
+    """The folder of this machine's state."""
+    return Path(environ.get("ORDERHUB_STATE", ".orderhub/state"))
+
+
 @contextmanager
 def open_hub(
     path: str | Path | None = None, environ: Mapping[str, str] = os.environ, clock: Clock | None = None
@@ -151,9 +162,7 @@ def open_hub(
         config = load_config(source, environ)
     except ConfigError as error:
         raise ProblemError(str(error)) from error
-    sandbox = environ.get("ORDERHUB_SANDBOX")
-    chosen = clock or (SandboxClock(sandbox) if sandbox else SystemClock())
-    hub = assemble(config, Path(environ.get("ORDERHUB_STATE", ".orderhub/state")), chosen)
+    hub = assemble(config, state_of(environ), clock or clock_of(environ))
     try:
         yield hub
     finally:

@@ -23,6 +23,7 @@ from pipelines.hub import Hub
 from pipelines.resources import HubResource
 from pipelines.services.amend import amend_orders
 from pipelines.services.balance import balance_books
+from pipelines.services.recover import recover
 from pipelines.services.route import route_orders
 from pipelines.services.verify import verify_orders
 
@@ -66,6 +67,9 @@ def canonical_orders(context: dg.AssetExecutionContext, hub: HubResource) -> Res
 def allocations(context: dg.AssetExecutionContext, hub: HubResource) -> Result:
     """Hold what does not balance, follow what buyers changed, then route what is open."""
     with hub.open() as opened, stopping(context):
+        recovered = recover(opened)
+        if not recovered.done:
+            raise dg.Failure(f"after the restore, routing waits for {recovered.waits_for} to be read")
         balanced = balance_books(opened)
         amended = amend_orders(opened)
         routed = route_orders(opened)

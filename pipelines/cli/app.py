@@ -5,12 +5,15 @@ import sys
 import typer
 
 from pipelines.cli import (
+    backup,
     demo,
     dev,
     explain,
+    keys,
     kpis,
     normalize,
     outbox,
+    privacy,
     quarantine,
     replay,
     sandbox,
@@ -35,9 +38,14 @@ app.command("status")(status.status)
 app.command("explain")(explain.explain)
 app.command("normalize")(normalize.normalize)
 app.command("replay")(replay.replay)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
+app.command("export")(privacy.export)
+app.command("erase")(privacy.erase)
 app.command("sandbox")(sandbox.sandbox)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(outbox.app, name="outbox")
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from pipelines.services.counts import PageCounts
 from pipelines.services.dispatch import dispatch
 from pipelines.services.orders import sync_orders
 from pipelines.services.printing import print_picklists
+from pipelines.services.recover import is_pending, recover
 from pipelines.services.route import route_orders
 from pipelines.services.track import track_parcels
 from pipelines.services.verify import verify_orders
@@ -70,10 +71,17 @@ def run_cycle(
             result.steps[f"track {name}"] = asdict(track_parcels(hub, name))
     if only is not None:
         return result
+    with step("recover"):
+        recovered = recover(hub)
+        result.steps["recover"] = asdict(recovered)
+        if recovered.waits_for:
+            result.failures["recover"] = f"routing and sending wait for {recovered.waits_for} to be read"
     with step("balance"):
         result.steps["balance"] = asdict(balance_books(hub))
     with step("verify"):
         result.steps["verify"] = asdict(verify_orders(hub))
+    if is_pending(hub):
+        return result
     with step("amend"):
         result.steps["amend"] = asdict(amend_orders(hub))
     with step("route"):

@@ -214,6 +214,13 @@ def sync_shipments(hub: Hub, connection: str) -> ShipmentsResult:
     )
 
 
+def store_shipments(hub: Hub, connection: str, page: Page) -> Counter[str]:
+    """Land a page of shipments that was asked for beyond the stream, and apply it; returns what it did."""
+    counts: Counter[str] = Counter()
+    _store_page(hub, connection, page, counts)
+    return counts
+
+
 def _store_page(
     hub: Hub, connection: str, page: Page, counts: Counter[str], also: InTransaction | None = None
 ) -> PageCounts:
