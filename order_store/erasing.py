@@ -100,7 +100,14 @@ def erased_ids(tx: Connection, order_ids: Sequence[int]) -> set[int]:
 
 
 def unmarked_orders(tx: Connection, names: Iterable[Name]) -> list[int]:
-    """Orders of the store whose key was destroyed and that are not marked as erased."""
+    """Those of the store's orders with these names that are not marked as erased."""
+    ids = orders_named(tx, names)
+    known = erased_ids(tx, ids)
+    return [one for one in ids if one not in known]
+
+
+def orders_named(tx: Connection, names: Iterable[Name]) -> list[int]:
+    """Ids of those of these names that are orders of the store."""
     by_connection: dict[str, list[str]] = {}
     for connection, external_id in names:
         by_connection.setdefault(connection, []).append(external_id)
@@ -109,8 +116,7 @@ def unmarked_orders(tx: Connection, names: Iterable[Name]) -> list[int]:
         wanted = by_connection.get(row.name, [])
         for start in range(0, len(wanted), IN_LIST):
             ids += external_ids_to_ids(tx, row.id, wanted[start : start + IN_LIST]).values()
-    known = erased_ids(tx, ids)
-    return sorted(one for one in ids if one not in known)
+    return sorted(ids)
 
 
 def restore_versions(tx: Connection, order_id: int, left: WhatIsLeft) -> None:

@@ -298,17 +298,26 @@ def open_keys(url: str, source: MasterSource) -> KeyStore:
     store = open_store(url)
     if sqlite:
         event.listen(store.engine, "connect", _prepare)
+    try:
+        keys = KeyStore(store, source, _identity(store))
+        keys.secret("digests")  # fails now, not in mid-work, if the master key is a wrong one
+    except BaseException:
+        store.close()
+        raise
+    return keys
+
+
+def _identity(store: Store) -> str:
+    """Makes the tables and the identity of a new key store."""
     with store.begin() as tx:
-        if not sqlite:
+        if not store.is_sqlite:
             tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
         key_metadata.create_all(tx)
-        identity = tx.scalar(select(key_store.c.id))
+        identity: str | None = tx.scalar(select(key_store.c.id))
         if identity is None:
             identity = secrets.token_hex(8)
             tx.execute(insert(key_store).values(id=identity))
-    keys = KeyStore(store, source, identity)
-    keys.secret("digests")  # fails now, not in mid-work, if the master key is a wrong one
-    return keys
+    return identity
 
 
 def _prepare(dbapi: Any, _entry: object) -> None:  # noqa: ANN401 -- the driver's connection

@@ -1,4 +1,4 @@
-"""Deletes what nobody needs any more: Dagster's run history and unfinished files of the hub.
+"""Deletes what nobody may or need keep any more: personal data, Dagster's run history, unfinished files.
 
 Dagster's own `retention` covers ticks only, and deleting a run leaves its files behind
 (dagster issue 33785), so both are done here.
@@ -12,8 +12,10 @@ from pathlib import Path
 import dagster as dg
 from dagster import DagsterRunStatus
 
+from order_store.encrypting import encrypt
 from pipelines.dbt_project import TARGET
 from pipelines.resources import HubResource
+from pipelines.services.erase import erase_due
 from pipelines.services.kpis import run_folder
 
 PRUNE = "prune_history"
@@ -65,25 +67,38 @@ def _files_of(instance: dg.DagsterInstance, run_id: str) -> Iterator[Path]:
         yield logs
 
 
-@dg.op(description="Old runs, unfinished KPI builds and landing files, manifests of older dbt models.")
+@dg.op(
+    description="People whose time has run out; old runs, unfinished KPI builds and landing files, manifests"
+    " of older dbt models."
+)
 def prune(context: dg.OpExecutionContext, config: PruneConfig, hub: HubResource) -> None:
-    """Delete what is older than `days`, by this machine's clock."""
+    """Erase people by policy, and delete what is older than `days`, by this machine's clock."""
     before = datetime.now(UTC) - timedelta(days=config.days)
     with hub.open() as opened:
         builds = prune_folders(run_folder(opened, "any").parent, "*", before)
         partial = opened.landing.remove_partial(before)
+        erased = erase_due(opened)
+        sealed = encrypt(opened.store, opened.landing)
     context.add_output_metadata(
         {
             "runs": prune_runs(context.instance, before),
             "kpi_builds": builds,
             "landing_partials": partial,
+            "orders_erased": erased.orders,
+            "unclaimed_records_erased": erased.unclaimed,
+            "orders_encrypted": sealed.orders,
+            "landing_files_encrypted": sealed.files,
             "dbt_manifests": prune_folders(TARGET, "*", before, keep=1),
             "before": dg.MetadataValue.timestamp(before),
         }
     )
 
 
-@dg.job(name=PRUNE, description="Delete old run history, which Dagster keeps for ever, and unfinished files.")
+@dg.job(
+    name=PRUNE,
+    description="Erase people by policy; delete old run history, which Dagster keeps for ever, and unfinished"
+    " files.",
+)
 def prune_history() -> None:
     """The job; its only step has the days as configuration."""
     prune()

@@ -30,6 +30,7 @@ from normalization.errors import NormalizationError
 from order_store.connections import connection_id
 from order_store.events import Event, add_events
 from order_store.outbox import OutboxRow, State, claim, postpone, postpone_connection, settle
+from order_store.personal import without_words
 from pipelines.hub import Hub
 from pipelines.services.bodies import Body, NothingToSend, body_of
 from pipelines.services.outcomes import Settled, follow
@@ -114,6 +115,7 @@ class _Sender:
         self._connector = hub.connector(connection)
         self._vendor = hub.config.connection(connection).connector
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self._personal: tuple[str, ...] = ()
         self._settle = {name: one.settle for name, one in self._connector.operations.items()}
         with hub.store.read() as tx:
             self._id = connection_id(tx, connection)
@@ -171,9 +173,10 @@ class _Sender:
         """Send one row and record what came of it. Raises RateLimited and CredentialsRejected."""
         digest: str | None = None
         answer: WriteResult | _Later
+        self._personal = ()
         try:
             message = self._body(row)
-            digest = message.digest
+            digest, self._personal = message.digest, message.personal
             answer = self._ask(row, message)
         except RecordRejected as error:
             answer = WriteResult(Outcome.REJECTED, reason=str(error))
@@ -220,6 +223,7 @@ class _Sender:
 
     def _record(self, row: OutboxRow, answer: WriteResult, digest: str | None) -> DispatchResult:
         now = self._hub.clock.now()
+        answer = replace(answer, reason=self._kept(answer.reason)) if answer.reason else answer
         state = State(answer.outcome.value)
         with self._hub.store.begin() as tx:
             own = settle(tx, row, state, now=now, vendor_ref=answer.vendor_ref, reason=answer.reason)
@@ -228,7 +232,7 @@ class _Sender:
         return DispatchResult().plus("sent", answer.outcome.value if own else "lost")
 
     def _leave_to_person(self, row: OutboxRow, why: str) -> DispatchResult:
-        now = self._hub.clock.now()
+        now, why = self._hub.clock.now(), self._kept(why)
         with self._hub.store.begin() as tx:
             own = settle(tx, row, State.NEEDS_PERSON, now=now, reason=why)
             if own:
@@ -245,11 +249,15 @@ class _Sender:
         return DispatchResult().plus("sent", name if own else "lost")
 
     def _postpone(self, row: OutboxRow, wait: timedelta, error: Exception, *, in_doubt: bool) -> bool:
-        reason = _named(error)
+        reason = self._kept(_named(error))
         log.warning("%s: %s %s waits %s: %s", self._name, row.operation, row.reference, wait, reason)
         with self._hub.store.begin() as tx:
             now = self._hub.clock.now()
             return postpone(tx, row, now + wait, reason, in_doubt=in_doubt, sent_at=now)
+
+    def _kept(self, words: str) -> str:
+        """What may be kept of a vendor's words: it may quote whom the message was about."""
+        return without_words(words, self._personal)
 
     def _pause(self, row: OutboxRow, error: RateLimited) -> None:
         """The vendor asks everybody to wait."""

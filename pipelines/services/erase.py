@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, and_, case, func, or_, select
 
 from order_store.connections import connection_id
 from order_store.engine import Store
-from order_store.erasing import mark_erased, names_of, unmarked_orders, what_is_left
+from order_store.erasing import mark_erased, names_of, orders_named, unmarked_orders, what_is_left
 from order_store.erasure_lists import ErasureLists
 from order_store.files import record_file
 from order_store.landing import ERASED_ORDERS, LandedFile, Landing
@@ -145,7 +145,25 @@ def reapply_erasures(hub: Hub) -> int:
     it before the schedules start. It may be called again.
     """
     lists = erasure_lists_of(hub.config, hub.state)
-    return finish_erasures(hub.store, hub.landing, lists, hub.clock.now())
+    done = finish_erasures(hub.store, hub.landing, lists, hub.clock.now())
+    _land_again(hub, lists)
+    return done
+
+
+def _land_again(hub: Hub, lists: ErasureLists) -> None:
+    """What is left of erased orders, as far as the landing that was restored lacks it."""
+    landed = {
+        (record.connection, record.external_id)
+        for path in hub.landing.paths(stream=ERASED_ORDERS)
+        for record in hub.landing.salvage(path)[0]
+    }
+    names = [name for file in lists.names() for name in lists.read(file).names if tuple(name) not in landed]
+    with hub.store.read() as tx:
+        lacking = orders_named(tx, names)
+    for start in range(0, len(lacking), AT_ONCE):
+        chunk = lacking[start : start + AT_ONCE]
+        files = _land_what_is_left(hub.store, hub.landing, chunk, hub.clock.now())
+        _mark(hub.store, chunk, files, RESTORE, hub.clock.now())
 
 
 def _land_what_is_left(

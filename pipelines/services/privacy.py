@@ -1,0 +1,130 @@
+"""What the hub knows of one person: found by e-mail, phone or order, told in full on request."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, or_, select
+
+from order_store.connections import connection_id
+from order_store.erasing import erased_ids, names_of
+from order_store.events import timeline
+from order_store.orders import load_orders
+from order_store.personal import orders_of_person
+from order_store.schema.fulfilment import parcels
+from order_store.schema.orders import orders
+from order_store.schema.reading import connections
+from pipelines.hub import Hub
+from pipelines.problems import ProblemError
+
+_PHONE = re.compile(r"[+(]?[\d ()./-]{6,}")
+
+
+def find_orders(tx: Connection, who: str) -> list[int]:
+    """Ids of the orders that somebody means.
+
+    Args:
+        tx: A transaction of a store with keys.
+        who: An e-mail address; `connection/external id`; an order's number or external id; or a phone number.
+
+    Raises:
+        ProblemError: If there is none.
+    """
+    wanted = who.strip()
+    found: list[int] = []
+    if "@" in wanted:
+        found = orders_of_person(tx, email=wanted)
+    else:
+        found = _by_order(tx, wanted)
+        if not found and _PHONE.fullmatch(wanted):
+            found = orders_of_person(tx, phone=wanted)
+    if not found:
+        raise ProblemError(
+            "nobody is found by that. Give an e-mail address, a phone number, an order's number, or"
+            " CONNECTION/EXTERNAL-ID. Of an erased order only the number is known"
+        )
+    return found
+
+
+def export_orders(hub: Hub, order_ids: Sequence[int], *, raw: bool = False) -> dict[str, Any]:
+    """All that is kept of the person in some orders.
+
+    Args:
+        hub: The hub.
+        order_ids: Which orders.
+        raw: Also what vendors sent, from landing: the whole landing of these connections is read for it.
+    """
+    hub.keys.log.note_now("export for the person", order_ids)
+    with hub.store.read() as tx:
+        stored = load_orders(tx, order_ids, "export for the person")
+        gone = erased_ids(tx, order_ids)
+        told = [
+            {
+                "order": msgspec.to_builtins(one.order),
+                "status": one.row["status"],
+                "erased": order_id in gone,
+                "parcels": _parcels(tx, order_id),
+                "events": [
+                    {"at": event.at, "kind": event.kind, "source": event.source, "why": event.why}
+                    for event in timeline(tx, order_id)
+                ],
+            }
+            for order_id, one in stored.items()
+        ]
+        names = names_of(tx, order_ids)
+    result: dict[str, Any] = {"orders": told}
+    if raw:
+        result["records"] = list(_records(hub, set(names)))
+    return result
+
+
+def _by_order(tx: Connection, wanted: str) -> list[int]:
+    connection, slash, external_id = wanted.partition("/")
+    if slash:
+        named = connection_named(tx, connection)
+        if named is not None:
+            query = select(orders.c.id).where(
+                orders.c.connection_id == named, orders.c.external_id == external_id
+            )
+            if found := [row.id for row in tx.execute(query)]:
+                return found
+    query = select(orders.c.id).where(or_(orders.c.number == wanted, orders.c.external_id == wanted))
+    return [row.id for row in tx.execute(query.order_by(orders.c.id))]
+
+
+def connection_named(tx: Connection, name: str) -> int | None:
+    """The id of a connection, or None if there is none of that name."""
+    try:
+        return connection_id(tx, name)
+    except KeyError:
+        return None
+
+
+def _parcels(tx: Connection, order_id: int) -> list[dict[str, Any]]:
+    row = parcels.c
+    found = tx.execute(
+        select(row.carrier, row.tracking_number, row.shipped_at, row.delivered_at)
+        .where(row.order_id == order_id)
+        .order_by(row.sequence)
+    )
+    return [dict(one._mapping) for one in found]
+
+
+def _records(
+    hub: Hub, names: set[tuple[str, str]], progress: Callable[[int], None] = lambda _done: None
+) -> Iterator[dict[str, Any]]:
+    with hub.store.read() as tx:
+        known = {row.name for row in tx.execute(select(connections.c.name))}
+    for connection in sorted({connection for connection, _ in names} & known):
+        for done, path in enumerate(hub.landing.paths(connection)):
+            for record in hub.landing.salvage(path)[0]:
+                if (connection, record.external_id) in names and not record.erased:
+                    yield {
+                        "connection": connection,
+                        "stream": record.stream,
+                        "external_id": record.external_id,
+                        "observed_at": record.observed_at,
+                        "payload": record.payload.decode(errors="replace"),
+                    }
+            progress(done)
