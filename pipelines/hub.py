@@ -90,6 +90,8 @@ def assemble(config: HubConfig, state: Path, clock: Clock) -> Hub:
     try:
         bind_keys(store)
     except OtherKeyStoreError as error:
+        keys.close()
+        store.close()
         raise ProblemError(str(error)) from error
     runtime = Runtime(
         clock=clock,
