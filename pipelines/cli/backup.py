@@ -15,6 +15,7 @@ from pipelines.hub import clock_of, open_hub, state_of
 from pipelines.problems import ProblemError
 from pipelines.services.backup import Progress, age, make_backup
 from pipelines.services.backup_files import read_manifest
+from pipelines.services.erase import reapply_erasures
 from pipelines.services.erase_again import erase_again
 from pipelines.services.restore import restore_backup, verify_backup
 
@@ -88,6 +89,8 @@ def restore(
         done = restore_backup(
             loaded, folder, state, now, force=force, also=erase_again(loaded, state, now), progress=progress
         )
+    with open_hub(config) as hub:
+        reapply_erasures(hub)  # lands again what is left of them, which the restored landing may lack
     if as_json:
         print_json(
             {
