@@ -12,16 +12,24 @@ because it carries an idempotency key or sets a value):
 | 401                                        | the token is renewed once, then CredentialsRejected      |
 | 403                                        | PermissionMissing                                        |
 | 404                                        | RecordMissing                                            |
+| 3xx                                        | StreamBroken: credentials follow no redirect             |
 | other 4xx                                  | RecordRejected                                           |
+| an answer too large, or too slow in coming | a read: StreamBroken; a write: AnswerLost                |
+
+TLS certificates are always verified (`ca_bundle` names another authority, nothing turns it off). Nothing is
+taken from the environment: no proxy, no .netrc. An answer's error body loses the secrets that it repeats.
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import requests
@@ -48,11 +56,17 @@ SHORT_WAIT = timedelta(seconds=20)
 
 READ_SIZE = 1 << 20
 """Bytes of an answer that are read at once, at most."""
+LARGEST_ANSWER = 64 << 20
+"""Bytes of an answer, unpacked: 60 times the largest page of orders seen, and no memory's end."""
+LONGEST_ANSWER = 120.0
+"""Seconds in which an answer has to be complete; the time-out of a call counts silence only."""
+LONGEST_PAUSE = timedelta(days=1)
+"""The longest pause that a vendor can impose."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call, before authentication. `path` is relative to the connection's base URL, or absolute.
+    """One call, before authentication. `path` follows the connection's base URL: no call goes elsewhere.
 
     Attributes:
         repeatable: Whether sending it twice does no harm. GET always is.
@@ -85,10 +99,7 @@ class Answer:
         stamp = self.headers.get("Date")
         if not stamp:
             return None
-        try:
-            return parsedate_to_datetime(stamp).astimezone(UTC)
-        except ValueError:
-            return None
+        return http_date(stamp)
 
     def json(self) -> Any:  # noqa: ANN401 -- a vendor's JSON can be anything
         """The decoded body; numbers with a fraction come as Decimal.
@@ -98,9 +109,9 @@ class Answer:
         """
         try:
             return DECODER.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             kind = self.headers.get("Content-Type", "no content type")
-            raise StreamBroken(f"answer is no JSON ({kind}, {len(self.body)} bytes)") from error
+            raise StreamBroken(f"answer is no JSON ({kind[:80]!r}, {len(self.body)} bytes)") from error
 
 
 DECODER = msgspec.json.Decoder(float_hook=Decimal)
@@ -165,13 +176,16 @@ class Transport:
 
     def _exchange(self, request: Request, repeatable: bool) -> Answer:
         self._pacer.acquire(request.bucket, request.cost)
-        url = request.path if "://" in request.path else f"{self._base}{request.path}"
+        url = f"{self._base}{request.path}"
         headers = {"Accept": "application/json", "User-Agent": "orderhub/0.1", **request.headers}
         body: bytes | None = None
         if request.json is not None:
             body = msgspec.json.encode(request.json)
             headers.setdefault("Content-Type", "application/json")
-        headers |= self._auth.headers()
+        credentials = self._auth.headers()
+        for value in credentials.values():
+            self._runtime.redactor.learn_header(value)
+        headers |= credentials
         observed_at = self._runtime.clock.now()
         place = f"{self.connection}: {request.method} {request.path.split('?')[0]}"
         try:
@@ -185,26 +199,47 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
             )
-            # `.content` would read 10 KiB at a time: 25 rounds for a page of orders.
-            content = b"".join(response.iter_content(READ_SIZE))
+            with response:
+                content = self._content(response, place, repeatable)
         except (requests.ConnectTimeout, requests.exceptions.SSLError) as error:
-            raise Transient(f"{place}: no connection ({type(error).__name__})") from error
+            raise Transient(f"{place}: no connection ({type(error).__name__})") from None
         except requests.ConnectionError as error:
             if not repeatable and not _was_refused(error):
-                raise AnswerLost(f"{place}: connection lost, the write may have been done") from error
-            raise Transient(f"{place}: connection failed ({type(error).__name__})") from error
+                raise AnswerLost(f"{place}: connection lost, the write may have been done") from None
+            raise Transient(f"{place}: connection failed ({type(error).__name__})") from None
         except requests.RequestException as error:
             if not repeatable:
-                raise AnswerLost(f"{place}: no answer, the write may have been done") from error
-            raise Transient(f"{place}: no answer ({type(error).__name__})") from error
+                raise AnswerLost(f"{place}: no answer, the write may have been done") from None
+            raise Transient(f"{place}: no answer ({type(error).__name__})") from None
         log.debug("%s -> %s", place, response.status_code)
+        if response.status_code >= 300:
+            content = self._runtime.redactor.clean_bytes(content)
         return Answer(response.status_code, response.headers, content, observed_at)
+
+    def _content(self, response: requests.Response, place: str, repeatable: bool) -> bytes:
+        """The body, unpacked, as far as it may go."""
+        parts: list[bytes] = []
+        size, began = 0, time.monotonic()
+        # `.content` would read 10 KiB at a time: 25 rounds for a page of orders.
+        for part in response.iter_content(READ_SIZE):
+            parts.append(part)
+            size += len(part)
+            slow = time.monotonic() - began > LONGEST_ANSWER
+            if size > LARGEST_ANSWER or slow:
+                told = f"{place}: the answer is {'too slow' if slow else f'over {LARGEST_ANSWER >> 20} MiB'}"
+                if repeatable:
+                    raise StreamBroken(told)
+                raise AnswerLost(f"{told}, the write may have been done")
+        return b"".join(parts)
 
     def _common_error(self, answer: Answer, request: Request, repeatable: bool) -> ConnectorError | None:
         status = answer.status
         if status < 300:
             return None
         place = f"{self.connection}: {request.method} {request.path.split('?')[0]} answered {status}"
+        if status < 400:
+            target = urlsplit(answer.headers.get("Location", "")).hostname or "nowhere"
+            return StreamBroken(f"{place}, to {target}: write the final address into base_url")
         if status == 429 or (status == 503 and "Retry-After" in answer.headers):
             return RateLimited(place, retry_after(answer, self._runtime.clock.now()))
         if status >= 500:
@@ -219,17 +254,25 @@ class Transport:
 
 
 def retry_after(answer: Answer, now: datetime, default: float = 2.0) -> timedelta:
-    """The pause that Retry-After (seconds or a date) asks for, at least a quarter of a second."""
+    """The pause that Retry-After (seconds or a date) asks for, a quarter of a second to a day."""
     stamp = answer.headers.get("Retry-After", "")
     try:
         seconds = float(stamp)
     except ValueError:
-        try:
-            base = answer.vendor_time or now
-            seconds = (parsedate_to_datetime(stamp).astimezone(UTC) - base).total_seconds()
-        except (ValueError, TypeError):
-            seconds = default
-    return timedelta(seconds=max(seconds, 0.25))
+        until = http_date(stamp)
+        seconds = default if until is None else (until - (answer.vendor_time or now)).total_seconds()
+    if not isfinite(seconds):
+        seconds = default
+    return min(timedelta(seconds=max(min(seconds, 1e6), 0.25)), LONGEST_PAUSE)
+
+
+def http_date(stamp: str) -> datetime | None:
+    """A header's date (RFC 9110), aware UTC; None if it is none."""
+    try:
+        moment = parsedate_to_datetime(stamp)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
 
 
 def _may_retry(error: BaseException) -> bool:

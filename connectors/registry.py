@@ -1,10 +1,13 @@
 """Which connectors there are. A new vendor adds one line here and one in normalization/registry.py."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import cast
 
 from connectors.contract import Connector
+from connectors.guarding import guard
+from connectors.redaction import Redactor
 from connectors.runtime import Runtime
 
 CHANNELS: Mapping[str, str] = {
@@ -45,7 +48,7 @@ def kind_of(connector: str) -> str:
 def connect(
     connector: str, connection: str, settings: Mapping[str, str], secrets: Mapping[str, str], runtime: Runtime
 ) -> Connector:
-    """A connector, ready to talk.
+    """A connector, ready to talk, behind its guard: its errors hold no secret and are all ConnectorError.
 
     Args:
         connector: Its name in this registry.
@@ -54,4 +57,6 @@ def connect(
         secrets: What `connector_class(...).secrets` names, from the environment or a secrets file.
         runtime: Time, pacing and tokens.
     """
-    return connector_class(connector)(connection, settings, secrets, runtime)
+    redactor = Redactor(secrets.values())
+    hiding = replace(runtime, redactor=redactor)
+    return guard(connector_class(connector)(connection, settings, secrets, hiding), redactor)

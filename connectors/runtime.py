@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from connectors.redaction import Redactor
+
 
 class Clock(Protocol):
     """The hub's time. `sleep` and `monotonic` are real time also where `now` is simulated."""
@@ -109,7 +111,8 @@ class Rate:
 class Runtime:
     """Everything that a connector needs besides its settings and secrets.
 
-    `pacer_for` makes the pacer of a connection from its named rates.
+    `pacer_for` makes the pacer of a connection from its named rates. `redactor` learns what the connector
+    authenticates with, so that no error tells it.
     """
 
     clock: Clock = field(default_factory=SystemClock)
@@ -119,3 +122,4 @@ class Runtime:
     )
     call_timeout: tuple[float, float] = (5.0, 30.0)
     ca_bundle: Path | None = None
+    redactor: Redactor = field(default_factory=Redactor)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -121,9 +122,9 @@ class Amazon:
         self._auth = TokenAuth(
             f"{connection}/lwa", runtime, self._fetch_token, lambda value: {"x-amz-access-token": value}
         )
-        self._login = Transport(
-            connection, settings["token_url"], runtime, pacer=NoPacing(), classify=self._login_error
-        )
+        login, _, name = settings["token_url"].rpartition("/")
+        self._token_path = f"/{name}"
+        self._login = Transport(connection, login, runtime, pacer=NoPacing(), classify=self._login_error)
         self._pacing = _StatedRates(connection, runtime)
         self._transports = {
             operation: Transport(
@@ -163,7 +164,7 @@ class Amazon:
             return WriteResult(Outcome.UNSUPPORTED, reason="Amazon takes no shipment without tracking number")
         if not request.get("marketplaceId"):
             return WriteResult(Outcome.REJECTED, reason="the order's marketplaceId is not known")
-        path = f"/orders/v0/orders/{body['orderId']}/shipmentConfirmation"
+        path = f"/orders/v0/orders/{quote(body['orderId'], safe='')}/shipmentConfirmation"
         try:
             self._send(CONFIRM, Request("POST", path, json=request, repeatable=True))
         except RecordMissing:
@@ -260,9 +261,7 @@ class Amazon:
     def _fetch_token(self) -> Token:
         asked_at = self._runtime.clock.now()
         form = {"grant_type": "refresh_token", **{name: self._secrets[name] for name in self.secrets}}
-        answer = self._login.send(
-            Request("POST", self._settings["token_url"], form=form, repeatable=True)
-        ).json()
+        answer = self._login.send(Request("POST", self._token_path, form=form, repeatable=True)).json()
         try:
             lifetime = timedelta(seconds=int(answer["expires_in"]))
             return Token(answer["access_token"], asked_at + lifetime)
@@ -338,7 +337,7 @@ def _stamp(moment: datetime) -> str:
 def _decoded(answer: Answer, shape: type[Shape]) -> Shape:
     try:
         return msgspec.json.decode(answer.body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StreamBroken(f"Amazon's answer has another shape: {error}") from error
 
 

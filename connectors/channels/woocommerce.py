@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -114,7 +115,7 @@ class WooCommerce:
         """Read one order."""
         if stream not in self.streams:
             raise KeyError(stream)
-        answer = self._transport.send(Request("GET", f"/orders/{external_id}"))
+        answer = self._transport.send(Request("GET", f"/orders/{quote(external_id, safe='')}"))
         answer.json()  # an error page is no order
         row = _row(msgspec.Raw(answer.body))
         record = RawRecord(external_id, self._with_refunds(answer.body, row))
@@ -128,7 +129,7 @@ class WooCommerce:
         """
         if operation not in self.operations:
             raise KeyError(operation)
-        path = f"/orders/{body['orderId']}"
+        path = f"/orders/{quote(body['orderId'], safe='')}"
         try:
             order = self._transport.send(Request("GET", path)).json()
             status = str(order.get("status", ""))
@@ -152,7 +153,7 @@ class WooCommerce:
         """Whether the shop shows all that the write was to tell it."""
         if operation not in self.operations:
             raise KeyError(operation)
-        path = f"/orders/{body['orderId']}"
+        path = f"/orders/{quote(body['orderId'], safe='')}"
         status = self._transport.send(Request("GET", path)).json().get("status")
         if body["complete"] and status != "completed":
             return None
@@ -203,7 +204,7 @@ class WooCommerce:
         if not row.refunds or row.id is None:
             return payload
         answer = self._transport.send(
-            Request("GET", f"/orders/{row.id}/refunds", {"per_page": str(PAGE_SIZE)})
+            Request("GET", f"/orders/{quote(str(row.id), safe='')}/refunds", {"per_page": str(PAGE_SIZE)})
         )
         _list(answer)
         return payload.rstrip()[:-1] + b',"refunds_detail":' + answer.body.strip() + b"}"

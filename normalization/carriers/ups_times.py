@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from normalization.carriers.zones import to_utc
+from normalization.limits import YEARS
 
 
 class EventTime(NamedTuple):
@@ -47,9 +48,10 @@ def local_time(day: object, time: object) -> datetime | None:
     """
     digits = str(time or "").replace(":", "").zfill(6)
     try:
-        return datetime.strptime(f"{day}{digits}", "%Y%m%d%H%M%S")  # noqa: DTZ007 -- the zone comes later
+        local = datetime.strptime(f"{day}{digits}", "%Y%m%d%H%M%S")  # noqa: DTZ007 -- the zone comes later
     except ValueError:
         return None
+    return local if local.year in YEARS else None
 
 
 def _offset(text: object) -> timedelta | None:

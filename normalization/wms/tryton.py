@@ -47,6 +47,8 @@ def stock(raw: bytes, context: Context) -> tuple[StockLevel, ...]:
     NormalizationError.
     """
     place = decode(raw, Bin)
+    if not place.warehouse.code:
+        raise NormalizationError(Reason.MISSING_FIELD, f"bin {place.id}: its warehouse has no code")
     lots: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for lot in place.lots:
         if lot.product.code:

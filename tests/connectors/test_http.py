@@ -272,7 +272,7 @@ def test_a_token_about_to_expire_is_renewed_before_it_is_used(
         (400, RecordRejected),
         (409, RecordRejected),
         (422, RecordRejected),
-        (301, RecordRejected),
+        (301, StreamBroken),
     ],
 )
 def test_each_refusal_has_its_class_and_is_not_retried(
