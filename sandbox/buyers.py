@@ -33,6 +33,8 @@ class Wish:
         payment: pending, authorized or captured.
         payment_mode: card, bank_transfer, cash_on_delivery or marketplace.
         late: How much later than it is placed lists begin to show it.
+        canary: A word that stands in the buyer's name, streets, e-mail and note, to be searched for where
+            none of these may be.
     """
 
     lines: Sequence[tuple[str, int]] | None = None
@@ -44,6 +46,7 @@ class Wish:
     by_channel: bool | None = None
     note: str | None = None
     late: timedelta = timedelta()
+    canary: str | None = None
 
 
 DRAWN = Wish()
@@ -61,6 +64,8 @@ def place_order(world: World, channel: str, wish: Wish = DRAWN) -> ShopOrder:
     country = wish.country or random.choices(list(shop.countries), list(shop.countries.values()))[0]
     ship_to = person(world, country, random)
     buyer = ship_to if random.random() < 0.8 else person(world, country, random)
+    if wish.canary:
+        ship_to, buyer = _marked(ship_to, wish.canary), _marked(buyer, wish.canary)
     code = random.choice(list(CODES)) if random.random() < 0.2 else None
     rate = Decimal(CODES[code]) if code else Decimal(0)
     if wish.discount_rate is not None:
@@ -93,7 +98,7 @@ def place_order(world: World, channel: str, wish: Wish = DRAWN) -> ShopOrder:
         buyer_currency=local,
         buyer_rate=Decimal(RATES[local]) if local else Decimal(1),
         discount_code=code,
-        note=wish.note or (random.choice(NOTES) if random.random() < 0.1 else None),
+        note=_note(wish, random),
         by_channel=by_channel if wish.by_channel is None else wish.by_channel,
     )
     order.paid_at = world.now if order.payment == "captured" else None
@@ -128,6 +133,21 @@ def person(world: World, country: str, random: Random) -> Person:
         country_code=country,
         country_name=place["country_name"],
         company=f"{family} & Co." if random.random() < 0.08 else None,
+    )
+
+
+def _note(wish: Wish, random: Random) -> str | None:
+    note = wish.note or (random.choice(NOTES) if random.random() < 0.1 else None)
+    return f"{note or 'For'} {wish.canary}" if wish.canary else note
+
+
+def _marked(one: Person, canary: str) -> Person:
+    return replace(
+        one,
+        name=f"{canary} {one.name}",
+        street=tuple(f"{line} {canary}" for line in one.street),
+        email=f"{canary.lower()}.{one.email}",
+        company=one.company and f"{canary} {one.company}",
     )
 
 
