@@ -8,8 +8,8 @@ Each fault test tells `record_fault` what it did, and the session ends with a ta
         record_fault("killed at a commit", times=40)    # forty points tried, all survived
         record_fault("oversold", survived=False)        # and then let the test fail
 
-`losses` and `doubles` count records that are missing or there twice afterwards; `unreached` counts points
-that were found and that the process never came to when it was to be struck there.
+`losses` and `doubles` count records that are missing or there twice afterwards; `found` counts the points that
+could be tried, and `unreached` those that the process never came to when it was to be struck there.
 """
 
 import os
@@ -20,7 +20,7 @@ from typing import Protocol
 import pytest
 
 EVERYTHING = os.environ.get("ORDERHUB_FAULTS") == "all"
-FIGURES = ("tried", "survived", "unreached", "losses", "doubles")
+FIGURES = ("found", "tried", "survived", "unreached", "losses", "doubles")
 _PROPERTY = "fault"
 
 
@@ -33,6 +33,7 @@ class RecordFault(Protocol):
         survived: bool = True,
         *,
         times: int = 1,
+        found: int = 0,
         unreached: int = 0,
         losses: int = 0,
         doubles: int = 0,
@@ -61,11 +62,12 @@ def record_fault(request: pytest.FixtureRequest) -> RecordFault:
         survived: bool = True,
         *,
         times: int = 1,
+        found: int = 0,
         unreached: int = 0,
         losses: int = 0,
         doubles: int = 0,
     ) -> None:
-        figures = (times, times if survived else 0, unreached, losses, doubles)
+        figures = (found, times, times if survived else 0, unreached, losses, doubles)
         request.node.user_properties.append((_PROPERTY, (kind, *figures)))
 
     return record

@@ -1,0 +1,58 @@
+"""The hub in a process of its own: what is killed, and what comes back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from uuid import uuid4
+
+from pipelines import sandbox_clock
+from pipelines.hub import Hub, open_hub
+from pipelines.services.cycle import run_cycle
+from pipelines.services.kpis import build_kpis
+from tests.faults.crash.guards import GUARDS
+from tests.faults.crash.points import Point, install
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a process is to do.
+
+    Attributes:
+        home: Holds everything that the hub writes.
+        publishes: Whether a round builds the KPI tables, instead of everything else.
+        watched: Whether to look for points.
+        victim: Where to die.
+        without: The guard that is taken away.
+    """
+
+    environ: Mapping[str, str]
+    home: Path
+    publishes: bool = False
+    watched: bool = False
+    victim: Point | None = None
+    without: str | None = None
+
+
+def work(orders: Orders, line: Connection) -> None:
+    """Do a round whenever asked for one by the seconds to sleep before it; None ends it.
+
+    Each round is answered with the failures of its steps; the end, with the points that were passed.
+    """
+    sandbox_clock.FRESH = 1e9  # nobody else moves the clock, so it is asked for only after a sleep
+    watch = install(orders.home, orders.victim) if orders.watched else None
+    if orders.without:
+        GUARDS[orders.without].take_away()
+    with open_hub(orders.environ["ORDERHUB_CONFIG"], orders.environ) as hub:
+        while (pause := line.recv()) is not None:
+            if pause:
+                hub.clock.sleep(pause)
+            line.send(_round(hub, orders))
+    line.send(watch.passed if watch else [])
+
+
+def _round(hub: Hub, orders: Orders) -> dict[str, str]:
+    if not orders.publishes:
+        return run_cycle(hub).failures
+    build_kpis(hub, f"crash-{uuid4().hex[:12]}")
+    return {}

@@ -1,0 +1,217 @@
+"""The guards that keep a killed hub from losing or doubling anything, and how each is taken away.
+
+`take_away` is called in the hub's own process before it begins; it puts in the guard's place what a program
+without it would do. The harness must notice.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+from sqlalchemy import Connection, update
+
+from connectors.channels.amazon import Amazon
+from connectors.channels.shopify import Shopify
+from connectors.contract import Page, WriteResult
+from connectors.wms.tryton import Tryton
+from order_store import allocations, outbox
+from order_store.landing import Landing
+from order_store.outbox import OutboxRow, State
+from order_store.reading import ReadState
+from order_store.schema.fulfilment import outbox as messages
+from order_store.schema.reading import read_state
+from pipelines.hub import Hub
+from pipelines.services import cycle, dispatch, ingest, orders, reading
+from pipelines.services.counts import PageCounts
+from tests.faults.crash.points import Point
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One guard.
+
+    Attributes:
+        stage: The stage in which its lack can be seen.
+        shows: The points at which a kill may show it.
+    """
+
+    stage: str
+    shows: Callable[[Point], bool]
+    take_away: Callable[[], None]
+
+
+def _bookmark_apart() -> None:
+    """A page's bookmark is moved in a transaction of its own, before the page is stored."""
+    ingest_page = orders.ingest_page
+
+    def apart(
+        store: Any, landing: Any, channel: Any, page: Page, *, now: datetime, also: Any = None
+    ) -> PageCounts:
+        if also:
+            with store.begin() as tx:
+                also(tx)
+        return ingest_page(store, landing, channel, page, now=now)
+
+    orders.ingest_page = apart
+
+
+def _watermark_first() -> None:
+    """The mark of what is read moves when reading begins."""
+    begin_window, read_marks = reading.begin_window, reading.read_marks
+
+    def begin(tx: Connection, key: int, stream: str, since: datetime, until: datetime, now: datetime) -> None:
+        begin_window(tx, key, stream, since, until, now)
+        mine = (read_state.c.connection_id == key, read_state.c.stream == stream)
+        tx.execute(update(read_state).where(*mine).values(watermark=until))
+
+    def marks(tx: Connection, key: int, stream: str) -> ReadState:
+        found = read_marks(tx, key, stream)
+        return replace(found, window_since=None, window_until=None, bookmark=None)
+
+    reading.begin_window, reading.read_marks = begin, marks
+
+
+def _landed_afterwards() -> None:
+    """A page is landed after it is applied."""
+    write, store = Landing._write, ingest._store
+    waiting: list[tuple[Landing, str, bytes]] = []
+
+    def later(landing: Landing, path: str, content: bytes) -> None:
+        if path.split("/")[1] == orders.CHANGES:
+            waiting.append((landing, path, content))
+        else:
+            write(landing, path, content)
+
+    def stored(*given: Any) -> PageCounts:
+        counts = store(*given)
+        while waiting:
+            write(*waiting.pop())
+        return counts
+
+    Landing._write, ingest._store = later, stored  # type: ignore[method-assign]
+
+
+def _written_in_place() -> None:
+    """A landing file has its name before it is whole."""
+
+    def in_place(landing: Landing, path: str, content: bytes) -> None:
+        name = f"{landing._root}/{path}"
+        os.makedirs(os.path.dirname(name), exist_ok=True)  # noqa: PTH103, PTH120 -- as the guard's own code
+        with open(name, "wb", buffering=0) as file:  # noqa: PTH123
+            file.write(content[: len(content) // 2])
+            os.fsync(file.fileno())
+            file.write(content[len(content) // 2 :])
+
+    Landing._write = in_place  # type: ignore[method-assign]
+
+
+def _message_apart() -> None:
+    """Picklists' messages are put into the outbox after the decision is committed."""
+    enqueue, route_orders = allocations.enqueue, cycle.route_orders
+    waiting: list[Mapping[str, Any]] = []
+
+    def later(_tx: Connection, **message: Any) -> int:
+        waiting.append(message)
+        return 0
+
+    def routed(hub: Hub) -> Any:
+        done = route_orders(hub)
+        with hub.store.begin() as tx:
+            while waiting:
+                enqueue(tx, **waiting.pop(0))
+        return done
+
+    allocations.enqueue, cycle.route_orders = later, routed
+
+
+def _not_claimed() -> None:
+    """Messages are sent without a claim that is committed before."""
+    claim = dispatch.claim
+
+    def unclaimed(tx: Connection, *given: Any) -> list[OutboxRow]:
+        trial = tx.begin_nested()
+        rows = claim(tx, *given)
+        trial.rollback()
+        return rows
+
+    def record(tx: Connection, row: OutboxRow, values: Mapping[str, Any]) -> bool:
+        return tx.execute(update(messages).where(messages.c.id == row.id).values(**values)).rowcount == 1
+
+    dispatch.claim, outbox._record = unclaimed, record
+
+
+def _expired_is_pending() -> None:
+    """A claim that ran out counts as never sent."""
+    expire = outbox._expire
+
+    def forget(tx: Connection, connection_id: int, now: datetime, settle: Any) -> None:
+        expire(tx, connection_id, now, settle)
+        doubtful = (messages.c.connection_id == connection_id, messages.c.state == State.IN_DOUBT)
+        tx.execute(update(messages).where(*doubtful).values(state=State.PENDING, sent_at=None, not_before=now))
+
+    outbox._expire = forget
+
+
+def _not_looked_up(connector: Any) -> Callable[[], None]:
+    """What is in doubt is sent again without a look."""
+
+    def blind() -> None:
+        def found_nothing(_self: Any, _operation: str, _body: Any, _reference: str) -> WriteResult | None:
+            return None
+
+        connector.look_up = found_nothing
+
+    return blind
+
+
+def _new_key_each_time() -> None:
+    """Every try of a confirmation has a key of its own."""
+    write = Amazon.write
+    numbers = count(int.from_bytes(os.urandom(3)) + 1000)
+
+    def keyed_anew(connector: Amazon, operation: str, body: Any, reference: str) -> WriteResult:
+        parcel = {**body["packageDetail"], "packageReferenceId": str(next(numbers))}
+        return write(connector, operation, {**body, "packageDetail": parcel}, reference)
+
+    Amazon.write = keyed_anew  # type: ignore[method-assign]
+
+
+def _after_a_call(vendor: str) -> Callable[[Point], bool]:
+    return lambda point: point.kind == "after call" and vendor in point.place
+
+
+def _in(kind: str, place: str) -> Callable[[Point], bool]:
+    return lambda point: point.kind == kind and place in point.place
+
+
+GUARDS: Mapping[str, Guard] = {
+    "the bookmark moves in the page's own transaction": Guard(
+        "changed", _in("after commit", "orders.py:store <"), _bookmark_apart
+    ),
+    "the watermark moves at the end of a window": Guard(
+        "changed", _in("before commit", "ingest.py:_store"), _watermark_first
+    ),
+    "a page is landed before it is applied": Guard(
+        "placed", _in("after commit", "orders.py:store <"), _landed_afterwards
+    ),
+    "a landing file has its name only when it is whole": Guard(
+        "placed", _in("before fsync", "landing.py:land < pipelines/services/ingest.py"), _written_in_place
+    ),
+    "a message is written with the change that causes it": Guard(
+        "placed", _in("after commit", "services/route"), _message_apart
+    ),
+    "a message is claimed before it is sent": Guard("placed", _after_a_call("tryton"), _not_claimed),
+    "a claim that ran out is in doubt": Guard("placed", _after_a_call("tryton"), _expired_is_pending),
+    "a picklist in doubt is looked up before it is sent again": Guard(
+        "placed", _after_a_call("tryton"), _not_looked_up(Tryton)
+    ),
+    "a confirmation in doubt is looked up before it is sent again": Guard(
+        "shipped", _after_a_call("shopify.py:_query < connectors/channels/shopify.py:write"), _not_looked_up(Shopify)
+    ),
+    "a confirmation has one key for all its tries": Guard(
+        "shipped", _after_a_call("amazon.py:_send < connectors/channels/amazon.py:write"), _new_key_each_time
+    ),
+}

@@ -1,0 +1,277 @@
+"""Plays a merchant's days stage by stage, and each stage again for every point at which the hub can be killed.
+
+A stage is played from a saved state: the world, and the hub's store, landing and state folder as they were
+when the stage before it had settled. A trial kills the hub at one point of the stage's first round, brings it
+back a quarter of an hour later, and lets it work until its books and the vendors' are those of the run that
+was never killed. A hub that does not get there has lost or doubled something.
+"""
+
+import itertools
+import pickle
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from order_store.engine import open_store
+from order_store.landing import Landing
+from pipelines.services.kpis import FILE
+from sandbox.server import Sandbox
+from tests.faults.crash.books import (
+    Books,
+    Difference,
+    difference,
+    hub_books,
+    kpi_books,
+    landing_books,
+    world_books,
+)
+from tests.faults.crash.child import Orders
+from tests.faults.crash.databases import Databases
+from tests.faults.crash.merchants import (
+    PUBLISHED,
+    STAGES,
+    Merchant,
+    Play,
+    Stage,
+    act,
+    begin,
+    config_of,
+    environ_of,
+)
+from tests.faults.crash.points import Point
+from tests.faults.crash.processes import Process
+
+PAUSES = (15 * 60, *[2 * 3600] * 4)
+"""Seconds between the rounds of a hub that came back: longer than any lease, then longer than any stream waits
+for its turn. All of them together are shorter than the day after which everything is read again: what has to
+wait for that counts as lost."""
+TO_REST = (15 * 60, 2 * 3600, 25 * 3600, *[2 * 3600] * 4)
+"""Seconds between the rounds of the hub that was never killed; the day's reading comes between them."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A stage's beginning. `database` is None before there is one."""
+
+    play: bytes
+    home: Path
+    database: str | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended.
+
+    Attributes:
+        reached: Whether the hub died where it was to die.
+        rounds: How many rounds it took the hub that came back.
+        failures: What went wrong in rounds that were not killed, in words.
+        differs: From the run that was never killed.
+    """
+
+    stage: str
+    victim: Point
+    reached: bool
+    rounds: int
+    failures: list[str]
+    differs: Difference
+
+    @property
+    def survived(self) -> bool:
+        return not self.failures and not self.differs
+
+    def __str__(self) -> str:
+        told = "".join(f"\n  {one}" for one in self.failures)
+        return f"{self.stage}, killed {self.victim}, {self.rounds} rounds:{told}\n{self.differs}"
+
+
+@dataclass
+class Scene:
+    """A stage that is being played: the world behind a socket, and the hub's folder and store."""
+
+    play: Play
+    orders: Orders
+    url: str
+
+    def books(self) -> Books:
+        """What the hub, its landing and the vendors say now."""
+        store = open_store(self.url)
+        try:
+            landing = Landing(self.orders.environ["ORDERHUB_LANDING"])
+            return hub_books(store) + landing_books(store, landing) + world_books(self.play)
+        finally:
+            store.close()
+
+    @property
+    def kpis(self) -> Path:
+        """The file that analysts open."""
+        return self.orders.home / "kpi" / FILE
+
+
+class Theatre:
+    """One merchant's play on one kind of database, prepared stage by stage.
+
+    Attributes:
+        points: What each stage's first round passes.
+        expected: The books of each stage once the hub, never killed, has come to rest.
+    """
+
+    def __init__(self, folder: Path, merchant: Merchant, databases: Databases) -> None:
+        self._folder = folder / f"{merchant.name}-{databases.name}"
+        self._databases = databases
+        self._merchant = merchant
+        self._numbers = itertools.count(1)
+        self._saved: dict[str, Saved] = {}
+        self.expected: dict[str, Books] = {}
+        self.points: dict[str, list[Point]] = {}
+
+    def rehearse(self) -> None:
+        """Play everything once without a kill, but for the KPI tables."""
+        home = self._folder / "begin"
+        home.mkdir(parents=True)
+        play = begin(self._merchant, home / "catalogue")
+        (home / "hub.yaml").write_text(config_of(self._merchant), encoding="utf-8")
+        saved = Saved(play.saved(), home, None)
+        for stage in STAGES:
+            self._saved[stage.name] = saved
+            with self._scene(stage) as scene:
+                process = Process(replace(scene.orders, watched=True))
+                failures = process.round()
+                assert failures == {}, failures
+                self.points[stage.name] = process.end()
+                self.expected[stage.name] = self._at_rest(scene)
+                saved = self._save(scene, stage.name)
+        self._saved[PUBLISHED.name] = saved
+
+    def rehearse_publishing(self) -> None:
+        """Publish KPI tables twice: the first ones are there when the second are built."""
+        with self._scene(PUBLISHED) as scene:
+            process = Process(replace(scene.orders, publishes=True))
+            assert process.round() == {}
+            process.end()
+            self._saved[PUBLISHED.name] = self._save(scene, PUBLISHED.name)
+        with self._scene(PUBLISHED) as scene:
+            process = Process(replace(scene.orders, publishes=True, watched=True))
+            assert process.round() == {}
+            self.points[PUBLISHED.name] = process.end()
+            self.expected[PUBLISHED.name] = kpi_books(scene.kpis, with_times=True)
+
+    def discover(self, stage: Stage, without: str) -> list[Point]:
+        """What a stage's first round passes without a guard."""
+        with self._scene(stage) as scene:
+            process = Process(replace(scene.orders, watched=True, without=without))
+            process.round()
+            return process.end()
+
+    def trial(self, stage: Stage, victim: Point, without: str | None = None) -> Outcome:
+        """Play a stage, kill the hub at a point, bring it back, and compare."""
+        with self._scene(stage) as scene:
+            reached, told = self._kill(scene, victim, without)
+            process = Process(replace(scene.orders, without=without))
+            differs, rounds = Difference(), 0
+            for pause in PAUSES:
+                rounds += 1
+                failures = process.round(pause)
+                if failures is None:
+                    told.append("the process that came back died")
+                    break
+                told += [f"{step}: {why}" for step, why in failures.items()]
+                differs = difference(self.expected[stage.name], scene.books())
+                if not differs:
+                    break
+            process.end()
+            return Outcome(stage.name, victim, reached, rounds, told, differs)
+
+    def publishing_trial(self, victim: Point, without: str | None = None) -> Outcome:
+        """Kill the hub while it publishes; the file that is there meanwhile must be one whole version."""
+        with self._scene(PUBLISHED) as scene:
+            orders = replace(scene.orders, publishes=True)
+            reached, told = self._kill(scene, victim, without, publishes=True)
+            try:
+                found = kpi_books(scene.kpis, with_times=True)
+            except Exception as error:  # noqa: BLE001 -- whatever keeps a reader from reading is a loss
+                told.append(f"readers find no whole file: {type(error).__name__}")
+            else:
+                differs = difference(self.expected[PUBLISHED.name], found)
+                if differs:
+                    return Outcome(PUBLISHED.name, victim, reached, 0, told, differs)
+            process = Process(replace(orders, without=without))
+            if process.round(15 * 60) is None:
+                told.append("the process that came back died")
+            process.end()
+            differs = difference(self.expected[PUBLISHED.name], kpi_books(scene.kpis, with_times=True))
+            return Outcome(PUBLISHED.name, victim, reached, 1, told, differs)
+
+    def tour(self, victims: Mapping[str, Point | None]) -> tuple[Books, int]:
+        """Play all stages in turn, each killed at its victim, and publish; what the KPI tables say at the end.
+
+        Returns:
+            The KPI rows that do not follow from the hub's clock, and how many kills there were.
+        """
+        kills = 0
+        for number, stage in enumerate(STAGES):
+            name = f"tour-{stage.name}"
+            if number == 0:
+                self._saved[name] = self._saved[stage.name]
+            with self._scene(replace(stage, name=name)) as scene:
+                if victim := victims.get(stage.name):
+                    kills += self._kill(scene, victim, None)[0]
+                self._at_rest(scene)
+                following = f"tour-{STAGES[number + 1].name}" if number + 1 < len(STAGES) else "tour-end"
+                self._saved[following] = self._save(scene, following)
+        with self._scene(replace(PUBLISHED, name="tour-end")) as scene:
+            process = Process(replace(scene.orders, publishes=True))
+            assert process.round() == {}
+            process.end()
+            return kpi_books(scene.kpis, with_times=False), kills
+
+    def _kill(
+        self, scene: Scene, victim: Point, without: str | None, *, publishes: bool = False
+    ) -> tuple[bool, list[str]]:
+        """Do a round with a point to die at: whether it did, and what else went wrong."""
+        orders = replace(scene.orders, watched=True, victim=victim, without=without, publishes=publishes)
+        process = Process(orders)
+        failures = process.round()
+        if failures is not None:
+            process.end()
+            return False, [f"{step}: {why}" for step, why in failures.items()]
+        if process.killed():
+            return True, []
+        return False, ["the process ended by itself before it could be killed"]
+
+    def _at_rest(self, scene: Scene) -> Books:
+        """Let the hub work until two rounds in turn change nothing."""
+        process = Process(scene.orders)
+        before: Books | None = None
+        for number, pause in enumerate(TO_REST):
+            failures = process.round(pause)
+            assert failures == {}, failures
+            books = scene.books()
+            if books == before and number > TO_REST.index(max(TO_REST)):
+                process.end()
+                return books
+            before = books
+        raise AssertionError("the hub does not come to rest")
+
+    def _save(self, scene: Scene, name: str) -> Saved:
+        home = self._folder / f"saved-{next(self._numbers)}-{name}"
+        shutil.copytree(scene.orders.home, home)
+        return Saved(scene.play.saved(), home, self._databases.save(scene.url))
+
+    @contextmanager
+    def _scene(self, stage: Stage) -> Iterator[Scene]:
+        saved = self._saved[stage.name]
+        home = self._folder / f"trial-{next(self._numbers)}"
+        shutil.copytree(saved.home, home)
+        databases = self._databases
+        url = databases.restore(saved.database, home) if saved.database else databases.new(home)
+        play: Play = pickle.loads(saved.play)  # noqa: S301 -- made by this process
+        act(play, stage)
+        try:
+            with Sandbox(world=play.world, vendors=play.vendors, simulation=play.simulation) as sandbox:
+                yield Scene(play, Orders(environ_of(sandbox.url, home, url), home), url)
+        finally:
+            databases.drop(url)
+            shutil.rmtree(home, ignore_errors=True)
