@@ -16,6 +16,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 from connectors.registry import KINDS
 from normalization.verification import VerificationPolicy
 from order_store.masters import MasterSource
+from pipelines.config_addresses import address_problems
 from pipelines.config_checks import connector_problems, cross_problems
 from pipelines.config_errors import ConfigError, spoken, told
 from pipelines.config_file import Expansion, UnreadableError, read_document
@@ -170,6 +171,7 @@ def load_config(path: Path | str, environ: Mapping[str, str], *, with_secrets: b
         problems += [problem for problem in found if problem.split(": ")[0] not in unset]
         raise ConfigError(path.name, problems) from None
     problems += connector_problems(config.connections)
+    problems += address_problems(config.connections)
     problems += cross_problems(config.connections, config.warehouses, config.carriers, config.verification)
     problems += privacy_problems(config.privacy, config.connections)
     tariff, unusable_rates = tariff_of(config.routing, path.parent)

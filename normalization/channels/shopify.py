@@ -106,7 +106,8 @@ def confirm_shipment(confirmation: ShipmentConfirmation) -> Json:
 
 
 def _is_order(value: Json) -> bool:
-    return isinstance(value, dict) and str(value.get("id", "")).startswith("gid://shopify/Order/")
+    found = value.get("id") if isinstance(value, dict) else None
+    return isinstance(found, str) and found.startswith("gid://shopify/Order/")
 
 
 def _orders_under(answer: Json) -> Iterable[Json]:
@@ -118,9 +119,14 @@ def _orders_under(answer: Json) -> Iterable[Json]:
         if _is_order(value):
             yield value
         elif isinstance(value, dict):
-            entries = value.get("nodes") or [edge.get("node") for edge in value.get("edges") or ()]
+            edges = (edge for edge in _listed(value.get("edges")) if isinstance(edge, dict))
+            entries = _listed(value.get("nodes")) or [edge.get("node") for edge in edges]
             made = () if "id" in value else (value.get("order"),)
             yield from (entry for entry in (*entries, *made) if _is_order(entry))
+
+
+def _listed(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
 
 
 def _reason(message: str) -> Reason:

@@ -15,6 +15,7 @@ import dagster as dg
 
 from connectors.errors import ConnectorError, CredentialsRejected, StreamBroken
 from pipelines.problems import ProblemError
+from pipelines.words import markdown
 
 OWNERS = ["team:orders"]
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def records(lines: Iterable[str], command: str, limit: int = 20) -> dg.MarkdownM
         command: Shows more of them.
         limit: How many are named.
     """
-    named = [f"- {line}" for line in islice(lines, limit)]
+    named = [f"- {markdown(line)}" for line in islice(lines, limit)]
     return dg.MetadataValue.md("\n".join([*named, "", f"`{command}`"]) if named else "none")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.cli.output import JsonOption, err, out, print_json, print_table
+from pipelines.cli.output import JsonOption, err, out, print_json, print_table, quoted
 from pipelines.comparison import Comparison
 
 FIGURES = (
@@ -56,7 +56,7 @@ def demo(
     else:
         _show(comparison)
         for failure in found.get("failures", ()):
-            err.print(f"[yellow]{failure}[/]", highlight=False)
+            err.print(f"[yellow]{quoted(failure)}[/]", highlight=False)
         if "kpi_file" in found:
             out.print(f"{found['rounds']} rounds; KPI tables: {found['kpi_file']}", highlight=False)
     if comparison.divergences:
@@ -71,7 +71,7 @@ def _show(comparison: Comparison) -> None:
     ]
     print_table("What happened, in truth and in the hub", ("", *names), rows)
     for one in comparison.divergences[:50]:
-        err.print(f"[bold red]{one}[/]", highlight=False)
+        err.print(f"[bold red]{quoted(one)}[/]", highlight=False)
     out.print(
         f"[bold green]The hub and the truth agree on {comparison.orders} orders, line by line.[/]"
         if not comparison.divergences

@@ -12,7 +12,7 @@ from order_store.schema.fulfilment import parcels, picklists, routing_decisions
 from order_store.schema.orders import orders
 from order_store.schema.reading import connections
 from order_store.verdicts import holds_of
-from pipelines.cli.output import ConfigOption, JsonOption, out, print_json, print_table
+from pipelines.cli.output import ConfigOption, JsonOption, out, print_json, print_table, quoted
 from pipelines.hub import open_hub
 from pipelines.problems import ProblemError
 
@@ -125,10 +125,10 @@ def _rows(tx: Connection, table: Table, order_id: int, columns: tuple[str, ...])
 
 
 def _show(story: dict[str, Any]) -> None:
-    title = f"{story['connection']} {story['number']}: {story['status']}"
+    title = quoted(f"{story['connection']} {story['number']}: {story['status']}")
     out.print(f"[bold]{title}[/] ({story['verification']}, revision {story['revision']})", highlight=False)
     if story["not_routed_why"]:
-        out.print(f"not routed: {story['not_routed_why']}", highlight=False)
+        out.print(f"not routed: {quoted(story['not_routed_why'])}", highlight=False)
     print_table("Lines", LINE, [tuple(line.values()) for line in story["lines"]])
     if story["holds"]:
         print_table(
@@ -137,7 +137,7 @@ def _show(story: dict[str, Any]) -> None:
     for decision in story["routing"]:
         out.print(f"[bold]Routed {decision['at']:%Y-%m-%d %H:%M} UTC[/]", highlight=False)
         for reason in decision["reasons"]:
-            out.print(f"  - {reason}", highlight=False)
+            out.print(f"  - {quoted(reason)}", highlight=False)
         rows = [
             (
                 one["site"],

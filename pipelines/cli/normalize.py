@@ -12,6 +12,7 @@ from normalization import registry
 from normalization.errors import NormalizationError
 from normalization.registry import Context
 from pipelines.problems import ProblemError
+from pipelines.words import visible
 
 
 def normalize(
@@ -42,14 +43,14 @@ def normalize(
         try:
             records = list(mapping.orders_in(answer))
         except NormalizationError as error:
-            print(f"{file}: {error}", file=sys.stderr)
+            print(visible(f"{file}: {error}"), file=sys.stderr)
             failed = True
             continue
         for number, raw in enumerate(records, 1):
             try:
                 order = mapping.order(raw, context)
             except NormalizationError as error:
-                print(f"{file}: record {number}: {error}", file=sys.stderr)
+                print(visible(f"{file}: record {number}: {error}"), file=sys.stderr)
                 failed = True
             else:
                 sys.stdout.write(msgspec.json.encode(order).decode() + "\n")

@@ -7,7 +7,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
+
+from pipelines.words import visible
 
 ConfigOption = Annotated[
     str, typer.Option("--config", "-c", envvar="ORDERHUB_CONFIG", help="The hub's configuration file.")
@@ -20,7 +24,7 @@ err = Console(stderr=True)
 
 def fail(message: str) -> None:
     """Say on standard error what went wrong."""
-    err.print(f"[bold red]error:[/] {message}", highlight=False)
+    err.print(f"[bold red]error:[/] {escape(visible(message))}", highlight=False)
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -28,13 +32,18 @@ def print_json(value: Mapping[str, Any]) -> None:
     print(json.dumps(value, default=_plain))
 
 
+def quoted(value: object) -> str:
+    """A word that others chose, for a line with markup: shown as it is, never obeyed."""
+    return escape(visible(str(value)))
+
+
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A table; numbers to the right."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(visible(title)), title_justify="left")
     for column in columns:
         table.add_column(column)
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*(Text("" if cell is None else visible(str(cell))) for cell in row))
     out.print(table)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.output import ConfigOption, JsonOption, err, print_json, print_table
+from pipelines.cli.output import ConfigOption, JsonOption, err, print_json, print_table, quoted
 from pipelines.hub import open_hub
 from pipelines.services.cycle import run_cycle
 
@@ -35,6 +35,6 @@ def sync(
         ]
         print_table("This round", ("step", "what it did"), rows)
         for step, reason in result.failures.items():
-            err.print(f"[bold red]{step}:[/] {reason}", highlight=False)
+            err.print(f"[bold red]{step}:[/] {quoted(reason)}", highlight=False)
     if result.failures:
         raise typer.Exit(1)
