@@ -1,12 +1,14 @@
 """Opens the store: SQLite (WAL) or PostgreSQL, with the same two ways in."""
 
+import random
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy.exc
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_MS = 30_000
 CACHE_KIB = 65_536
+ATTEMPTS = 5
+T = TypeVar("T")
 
 
 class Store:
@@ -55,6 +59,25 @@ class Store:
         with self.engine.begin() as tx:
             yield tx
 
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a write transaction; again, if the database ended it for another one's sake.
+
+        PostgreSQL ends one of several transactions that wait for each other in a circle, or that it
+        cannot put into a sequence; SQLite gives up after waiting for 30 s. Nothing has happened then.
+
+        Args:
+            work: What to do; it is done up to five times, so it must change nothing but the store.
+        """
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                with self.begin() as tx:
+                    return work(tx)
+            except Exception as error:
+                if not left or not was_ended_for_another(error):
+                    raise
+            time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 -- so that both do not collide again
+        raise AssertionError("the last attempt returns or raises")
+
     def create_all(self) -> None:
         """Make every table at once, for tests; deployments use order_store.migrations.upgrade."""
         metadata.create_all(self._writer)
@@ -62,6 +85,14 @@ class Store:
     def close(self) -> None:
         """Close the pooled connections."""
         self.engine.dispose()
+
+
+def was_ended_for_another(error: BaseException) -> bool:
+    """Whether a transaction failed only because of another one: a deadlock, a conflict, a busy database."""
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, sqlite3.OperationalError):
+        return cause.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return getattr(cause, "sqlstate", None) in ("40001", "40P01")  # serialization failure, deadlock
 
 
 def refused_values() -> tuple[type[Exception], ...]:

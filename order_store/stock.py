@@ -62,6 +62,7 @@ def apply_snapshot(
         now: The hub's time.
     """
     position = stock_positions.c
+    _lock_warehouse(tx, warehouse)
     newest = tx.scalar(select(func.max(position.observed_at)).where(position.warehouse == warehouse))
     if newest is not None and newest > observed_at:
         return SnapshotResult(stale=True)
@@ -140,6 +141,18 @@ def lock_positions(tx: Connection, keys: Iterable[Key]) -> None:
         .order_by(position.warehouse, position.sku)
         .with_for_update()
     )
+
+
+def _lock_warehouse(tx: Connection, warehouse: str) -> None:
+    """Keep other writers from all positions of a warehouse, before anything of them is read.
+
+    Else an older snapshot could follow a newer one between the look and the change: its figures would be
+    believed, though what the newer one reflects bears on stock no more.
+    """
+    if not is_sqlite(tx):
+        position = stock_positions.c
+        mine = select(position.sku).where(position.warehouse == warehouse)
+        tx.execute(mine.order_by(position.warehouse, position.sku).with_for_update())
 
 
 def take(tx: Connection, wanted: Mapping[Key, int]) -> bool:

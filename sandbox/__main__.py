@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--orders-per-day", type=float, default=0)
     parser.add_argument("--catalogue", type=Path, help="write the merchant's catalogue there as CSV")
+    parser.add_argument("--steady", action="store_true", help="no buyer cancels, edits or sends back")
     parser.add_argument("--plenty", action="store_true", help="nothing is scarce")
     parser.add_argument("--connections", nargs="+", default=list(CONNECTIONS), choices=list(CONNECTIONS))
     parser.add_argument("--minutes-per-second", type=float, default=0, help="let time go by itself so fast")
@@ -31,7 +32,7 @@ def main() -> None:
     world = build_world(arguments.seed, plenty=arguments.plenty)
     if arguments.catalogue:
         write_catalogue(world, arguments.catalogue)
-    simulation = Simulation(world, orders_per_day=arguments.orders_per_day)
+    simulation = Simulation(world, orders_per_day=arguments.orders_per_day, fickle=not arguments.steady)
     ended = Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     signal.signal(signal.SIGINT, lambda *_: ended.set())

@@ -16,6 +16,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from uuid import uuid4
 
+from sqlalchemy import Connection
+
 from connectors.contract import Outcome, Safety, WriteResult
 from connectors.errors import (
     AnswerLost,
@@ -225,10 +227,14 @@ class _Sender:
         now = self._hub.clock.now()
         answer = replace(answer, reason=self._kept(answer.reason)) if answer.reason else answer
         state = State(answer.outcome.value)
-        with self._hub.store.begin() as tx:
+
+        def record(tx: Connection) -> bool:
             own = settle(tx, row, state, now=now, vendor_ref=answer.vendor_ref, reason=answer.reason)
             if own:
                 follow(tx, Settled(row, answer, self._name, digest, now))
+            return own
+
+        own = self._hub.store.transact(record)
         return DispatchResult().plus("sent", answer.outcome.value if own else "lost")
 
     def _leave_to_person(self, row: OutboxRow, why: str) -> DispatchResult:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -199,24 +200,20 @@ def _store(
     now: datetime,
     also: Callable[[Connection], None] | None,
 ) -> PageCounts:
+    def apply(tx: Connection, *, one_by_one: bool) -> PageCounts:
+        key = connection_id(tx, channel.connection)
+        for file in landed:
+            record_file(tx, key, file, now)
+        kept = without_refused(tx, key, channel, normalized, now) if one_by_one else normalized
+        applied = apply_normalized(tx, key, channel, kept, now)
+        if also:
+            also(tx)
+        return count(applied, kept.failures)
+
     try:
-        with store.begin() as tx:
-            key = connection_id(tx, channel.connection)
-            for file in landed:
-                record_file(tx, key, file, now)
-            applied = apply_normalized(tx, key, channel, normalized, now)
-            if also:
-                also(tx)
+        return store.transact(partial(apply, one_by_one=False))
     except _REFUSED:
-        with store.begin() as tx:
-            key = connection_id(tx, channel.connection)
-            for file in landed:
-                record_file(tx, key, file, now)
-            normalized = without_refused(tx, key, channel, normalized, now)
-            applied = apply_normalized(tx, key, channel, normalized, now)
-            if also:
-                also(tx)
-    return count(applied, normalized.failures)
+        return store.transact(partial(apply, one_by_one=True))
 
 
 def without_refused(
