@@ -12,6 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
+from order_store.catalogue import StoredCatalogue
+from order_store.connections import connection_name
 from order_store.dialects import insert_rows, lock_orders, rows_where
 from order_store.events import Event, add_events
 from order_store.outbox import State as Message
@@ -21,6 +23,7 @@ from order_store.schema.orders import line_components, order_lines, orders
 from order_store.schema.reading import connections
 from order_store.status import refresh_status
 from order_store.stock import recount
+from order_store.verdicts import COMPONENT_COLUMNS, sku_of
 
 SOURCE = "recovery"
 
@@ -89,7 +92,9 @@ def name_references(
     return found
 
 
-def adopt_picklist(tx: Connection, found: Found, ship_to_digest: str, now: datetime) -> int:
+def adopt_picklist(
+    tx: Connection, found: Found, ship_to_digest: str, catalogue: StoredCatalogue, now: datetime
+) -> int:
     """Make the picklist, its allocations and its settled message; returns its id.
 
     It stands for no revision of the order, so the next look at changed orders decides whether it is still
@@ -99,11 +104,13 @@ def adopt_picklist(tx: Connection, found: Found, ship_to_digest: str, now: datet
         tx: A write transaction.
         found: The shipment.
         ship_to_digest: Of the order's address as it is now, to which the WMS was told to send it.
+        catalogue: Says what is picked for lines that seemed to be fulfilled when they were read.
         now: The hub's time.
     """
     order_id = found.named.order_id
     lock_orders(tx, [order_id])
     order = tx.execute(select(orders).where(orders.c.id == order_id)).one()
+    _explode(tx, order, catalogue)
     given = _lines(tx, order_id, Counter(found.contents))
     picklist_id = _insert(tx, found, order, ship_to_digest, now)
     components = _components(tx, order_id)
@@ -203,6 +210,22 @@ def _lines(tx: Connection, order_id: int, contents: Counter[str]) -> dict[int, i
             for sku, each in parts.items():
                 contents[sku] -= units * each
     return given
+
+
+def _explode(tx: Connection, order: Any, catalogue: StoredCatalogue) -> None:  # noqa: ANN401 -- a row
+    """Give lines their components that verification left alone, because nothing was open any more."""
+    channel = connection_name(tx, order.connection_id)
+    known = _components(tx, order.id)
+    for line in rows_where(tx, order_lines, order_lines.c.order_id, [order.id]):
+        if line["line_no"] in known or not line["channel_sku"]:
+            continue
+        resolved = catalogue.resolve(channel, line["channel_sku"], order.placed_at)
+        if resolved is None:
+            continue
+        rows = [(order.id, line["line_no"], sku, units) for sku, units in resolved.components]
+        insert_rows(tx, line_components, COMPONENT_COLUMNS, rows)
+        here = (order_lines.c.order_id == order.id, order_lines.c.line_no == line["line_no"])
+        tx.execute(update(order_lines).where(*here).values(sku=sku_of(resolved)))
 
 
 def _components(tx: Connection, order_id: int) -> dict[int, dict[str, int]]:

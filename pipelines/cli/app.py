@@ -8,6 +8,7 @@ from pipelines.cli import (
     backup,
     demo,
     dev,
+    doctor,
     explain,
     keys,
     kpis,
@@ -17,6 +18,7 @@ from pipelines.cli import (
     quarantine,
     replay,
     sandbox,
+    simulate,
     status,
     sync,
 )
@@ -38,11 +40,13 @@ app.command("status")(status.status)
 app.command("explain")(explain.explain)
 app.command("normalize")(normalize.normalize)
 app.command("replay")(replay.replay)
+app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("export")(privacy.export)
 app.command("erase")(privacy.erase)
 app.command("sandbox")(sandbox.sandbox)
+app.command("simulate")(simulate.simulate)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(keys.app, name="keys")

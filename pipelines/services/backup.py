@@ -58,7 +58,7 @@ def make_backup(hub: Hub, folder: Path, progress: Progress = lambda _what, _done
     taken_at = hub.clock.now()
     with snapshot(hub.store) as tx:
         revision = revision_of(tx) or ""
-        paths = list(tx.scalars(select(landing_files.c.path).order_by(landing_files.c.id)))
+        paths: list[str] = list(tx.scalars(select(landing_files.c.path).order_by(landing_files.c.id)))
         tables = _copy_tables(tx, folder, progress)
     copies, missing = _copy_landing(hub.config.landing.url, folder, paths, progress)
     manifest = Manifest(

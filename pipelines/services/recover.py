@@ -21,6 +21,7 @@ from normalization.errors import NormalizationError
 from normalization.records import WmsShipment
 from normalization.registry import Context
 from order_store.adoption import Found, adopt_picklist, name_references, unknown_references
+from order_store.catalogue import catalogue_view
 from order_store.connections import connection_id
 from order_store.personal import digest_key, personal_data_by_order
 from order_store.picklists import ship_to_digest
@@ -109,6 +110,8 @@ def adopt_unknown(hub: Hub, connection: str, page: Page) -> int:
     sites = {one.code: one.wms.site for one in hub.config.warehouses if one.wms.connection == connection}
     mapping = registry.wms(hub.config.connection(connection).connector)
     adopted = 0
+    with hub.store.read() as tx:
+        catalogue = catalogue_view(tx)
     with hub.store.begin() as tx:
         key = connection_id(tx, connection)
         unknown = unknown_references(tx, key, told)
@@ -122,7 +125,7 @@ def adopt_unknown(hub: Hub, connection: str, page: Page) -> int:
             found = Found(known, key, sites[known.warehouse], reference, shipment.wms_id, contents)
             ship_to = personal_data_by_order(tx, [known.order_id], "recovery")[known.order_id].ship_to
             digest = ship_to_digest(ship_to or None, digest_key(tx))
-            adopt_picklist(tx, found, digest, hub.clock.now())
+            adopt_picklist(tx, found, digest, catalogue, hub.clock.now())
             adopted += 1
     for reference in sorted(unknown - named.keys()):
         log.info("%s: shipment %s is not the hub's, or of no open order", connection, reference)

@@ -127,6 +127,11 @@ def _answers(connector: Connector, numbers: Sequence[str]) -> Iterator[tuple[str
         pool.shutdown(cancel_futures=True)
 
 
+def store_tracking(hub: Hub, connection: str, page: Page, parcel_ids: Sequence[int]) -> None:
+    """Land an answer that was asked for beyond a round, and apply it to parcels."""
+    _store(hub, connection, page, parcel_ids)
+
+
 def _store(hub: Hub, connection: str, page: Page, parcel_ids: Sequence[int]) -> Mapping[str, int]:
     """Land one answer, then apply it to the parcels that have this number."""
     configured = hub.config.connection(connection)

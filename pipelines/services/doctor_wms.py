@@ -1,0 +1,213 @@
+"""The hub beside each WMS's own figures: shipments by reference, and stock."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from msgspec import UNSET
+from sqlalchemy import Connection as Transaction
+from sqlalchemy import func, or_, select
+
+from connectors.contract import Page, RawRecord, Window
+from connectors.errors import RecordRejected
+from normalization import registry
+from normalization.errors import NormalizationError
+from normalization.records import WmsShipment
+from normalization.registry import Context
+from normalization.statuses import WmsState
+from order_store.adoption import name_references, unknown_references
+from order_store.connections import connection_id
+from order_store.picklists import ENDED, State
+from order_store.schema.fulfilment import allocations, parcels, picklists, stock_positions
+from pipelines.hub import Hub
+from pipelines.services.findings import Finding
+from pipelines.services.recover import adopt_unknown
+from pipelines.services.repairs import read_stock_again, send_picklist_again
+from pipelines.services.warehouse import SHIPMENTS, STOCK, store_shipments
+
+Told = tuple[Page, WmsShipment]
+"""A shipment, with a page that holds it alone."""
+
+
+def wms_findings(hub: Hub, connection: str, since: datetime) -> Iterator[Finding]:
+    """Ask a WMS for the hub's shipments and for its stock, and compare both with the store.
+
+    Raises:
+        connectors.errors.ConnectorError: If it cannot be asked.
+    """
+    told: dict[str, Told] = {}
+    for page in hub.connector(connection).read(SHIPMENTS, Window(since, hub.clock.now())):
+        told.update(_understood(hub, connection, page))
+    yield from _unknown(hub, connection, told)
+    with hub.store.read() as tx:
+        ours = _picklists(tx, connection_id(tx, connection), since)
+    for row in ours:
+        found = told.get(row.reference) or _asked(hub, connection, row.wms_id)
+        if found is None:
+            yield _missing(connection, row)
+        elif words := _difference(row, found[1]):
+            yield Finding(
+                "shipment_differs",
+                f"{connection} {row.reference}",
+                words,
+                "read the shipment again; parcels that come to light are told to the channel",
+                partial(_read_again, connection=connection, page=found[0]),
+            )
+    yield from _stock(hub, connection)
+
+
+def _understood(hub: Hub, connection: str, page: Page) -> dict[str, Told]:
+    configured = hub.config.connection(connection)
+    mapping = registry.wms(configured.connector)
+    context = Context(connection, page.observed_at, configured.settings)
+    found: dict[str, Told] = {}
+    for record in page.records:
+        try:
+            shipment = mapping.shipment(record.payload, context)
+        except NormalizationError:
+            continue
+        if shipment.reference:
+            found[shipment.reference] = (Page(SHIPMENTS, (record,), page.observed_at), shipment)
+    return found
+
+
+def _unknown(hub: Hub, connection: str, told: Mapping[str, Told]) -> Iterator[Finding]:
+    sites = [one.code for one in hub.config.warehouses if one.wms.connection == connection]
+    with hub.store.read() as tx:
+        unknown = unknown_references(tx, connection_id(tx, connection), told)
+        named = name_references(tx, unknown, sites)
+    for reference in sorted(named):
+        yield Finding(
+            "shipment_unknown",
+            f"{connection} {reference}",
+            f"the warehouse has it in the hub's name ({told[reference][1].wms_status}), and the hub does not"
+            " know it",
+            "take it over as a picklist of its order",
+            partial(_adopt, connection=connection, page=told[reference][0]),
+        )
+
+
+def _picklists(tx: Transaction, key: int, since: datetime) -> Sequence[Any]:
+    """Picklists that the WMS has as far as the hub knows: under way, or ended since."""
+    picklist = picklists.c
+    sent = select(func.count()).where(parcels.c.picklist_id == picklist.id).scalar_subquery()
+    query = select(picklists, sent.label("parcels")).where(
+        picklist.connection_id == key,
+        picklist.wms_id.is_not(None),
+        or_(picklist.state.not_in(ENDED), picklist.shipped_at >= since, picklist.cancelled_at >= since),
+    )
+    return tx.execute(query.order_by(picklist.id)).all()
+
+
+def _asked(hub: Hub, connection: str, wms_id: str) -> Told | None:
+    try:
+        page = hub.connector(connection).read_one(SHIPMENTS, wms_id)
+    except RecordRejected:
+        return None
+    return next(iter(_understood(hub, connection, page).values()), None)
+
+
+def _missing(connection: str, row: Any) -> Finding:  # noqa: ANN401 -- a row
+    ended = row.state in ENDED
+    return Finding(
+        "shipment_missing",
+        f"{connection} {row.reference}",
+        f"the hub has it as {row.state} under the warehouse's id {row.wms_id}, and the warehouse does not"
+        " know it",
+        "ask the warehouse what became of the goods"
+        if ended
+        else "look it up by reference, and send it again",
+        None if ended else partial(send_picklist_again, picklist_id=row.id),
+    )
+
+
+def _difference(row: Any, told: WmsShipment) -> str:  # noqa: ANN401 -- a row
+    """In words; empty if there is none. What the hub is about to change at the WMS is none."""
+    if told.state is WmsState.UNKNOWN or row.state in (State.CANCELLING, State.EXCEPTION):
+        return ""
+    words = []
+    if told.state.value != row.state:
+        words.append(f"the warehouse says {told.state.value}, the hub {row.state}")
+    left = () if told.parcels is UNSET else told.parcels
+    if told.state is WmsState.SHIPPED and len(left) > row.parcels:
+        words.append(f"the warehouse names {len(left)} parcels, the hub {row.parcels}")
+    return "; ".join(words)
+
+
+def _stock(hub: Hub, connection: str) -> Iterator[Finding]:
+    """Positions whose figure is another than the WMS's now, less what the hub's orders have moved since."""
+    theirs, seen = _levels(hub, connection)
+    if not seen:
+        return
+    codes = [one.code for one in hub.config.warehouses if one.wms.connection == connection]
+    with hub.store.read() as tx:
+        moved = _moved(tx, codes)
+        rows = tx.execute(select(stock_positions).where(stock_positions.c.warehouse.in_(codes))).all()
+    ours = {(row.warehouse, row.sku): row.on_hand for row in rows}
+    if not ours:
+        return
+    for place in sorted(ours.keys() | theirs.keys()):
+        here = ours.get(place, 0) - moved.get(place, 0)
+        if (there := theirs.get(place, 0)) != here:
+            yield Finding(
+                "stock_differs",
+                f"stock {place[0]} {place[1]}",
+                f"the warehouse says {there}, the hub {here}: sold, received or counted since the last read,"
+                " or the hub's figure is wrong",
+                "read the stock again",
+                partial(read_stock_again, connection=connection),
+            )
+
+
+def _levels(hub: Hub, connection: str) -> tuple[dict[tuple[str, str], int], bool]:
+    configured = hub.config.connection(connection)
+    mapping = registry.wms(configured.connector)
+    sites = {one.wms.site: one.code for one in hub.config.warehouses if one.wms.connection == connection}
+    now = hub.clock.now()
+    totals: dict[tuple[str, str], int] = defaultdict(int)
+    seen = False
+    for page in hub.connector(connection).read(STOCK, Window(now, now)):
+        context = Context(connection, page.observed_at, configured.settings)
+        for record in page.records:
+            for level in _of(mapping, record, context):
+                seen = True
+                if level.site in sites:
+                    totals[sites[level.site], level.sku] += level.on_hand
+    return totals, seen
+
+
+def _of(mapping: registry.WmsMapping, record: RawRecord, context: Context) -> Sequence[Any]:
+    try:
+        return mapping.stock(record.payload, context)
+    except NormalizationError:
+        return ()
+
+
+def _moved(tx: Transaction, codes: Sequence[str]) -> dict[tuple[str, str], int]:
+    """Units that the hub's orders have taken since each position's snapshot."""
+    one, position = allocations.c, stock_positions.c
+    query = (
+        select(one.warehouse, one.sku, one.units, one.shipped, position.basis)
+        .join(stock_positions, (position.warehouse == one.warehouse) & (position.sku == one.sku))
+        .where(
+            one.warehouse.in_(codes),
+            one.released_at.is_(None),
+            ((position.basis == "physical") & (one.shipped_at >= position.observed_at))
+            | ((position.basis == "net_of_accepted") & (one.accepted_at >= position.observed_at)),
+        )
+    )
+    moved: dict[tuple[str, str], int] = defaultdict(int)
+    for row in tx.execute(query):
+        moved[row.warehouse, row.sku] += row.shipped if row.basis == "physical" else row.units
+    return moved
+
+
+def _read_again(hub: Hub, connection: str, page: Page) -> None:
+    store_shipments(hub, connection, page)
+
+
+def _adopt(hub: Hub, connection: str, page: Page) -> None:
+    adopt_unknown(hub, connection, page)
+    store_shipments(hub, connection, page)
