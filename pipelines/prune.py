@@ -21,6 +21,7 @@ from pipelines.services.kpis import run_folder
 PRUNE = "prune_history"
 FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 BATCH = 200
+DECISIONS_KEPT = timedelta(days=90)
 
 
 class PruneConfig(dg.Config):
@@ -77,6 +78,7 @@ def prune(context: dg.OpExecutionContext, config: PruneConfig, hub: HubResource)
     with hub.open() as opened:
         builds = prune_folders(run_folder(opened, "any").parent, "*", before)
         partial = opened.landing.remove_partial(before)
+        decisions = _prune_decisions(opened)
         erased = erase_due(opened)
         sealed = encrypt(opened.store, opened.landing)
     context.add_output_metadata(
@@ -88,6 +90,7 @@ def prune(context: dg.OpExecutionContext, config: PruneConfig, hub: HubResource)
             "unclaimed_records_erased": erased.unclaimed,
             "orders_encrypted": sealed.orders,
             "landing_files_encrypted": sealed.files,
+            "routing_decisions": decisions,
             "dbt_manifests": prune_folders(TARGET, "*", before, keep=1),
             "before": dg.MetadataValue.timestamp(before),
         }

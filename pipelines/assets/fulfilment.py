@@ -16,6 +16,7 @@ from pipelines.assets.reporting import (
     stopping,
     version_of,
 )
+from pipelines.assets.routing_report import routing_metadata
 from pipelines.assets.sending import sending_asset
 from pipelines.assets.tables import ORDERS, PARCELS, STOCK
 from pipelines.config import HubConfig
@@ -26,6 +27,7 @@ from pipelines.services.balance import balance_books
 from pipelines.services.recover import recover
 from pipelines.services.route import route_orders
 from pipelines.services.verify import verify_orders
+from warehouse_routing.plan import Plan
 
 CANONICAL, ALLOCATIONS = dg.AssetKey("canonical_orders"), dg.AssetKey("allocations")
 PICKLISTS, CONFIRMATIONS = dg.AssetKey("picklists"), dg.AssetKey("confirmations")
@@ -72,13 +74,16 @@ def allocations(context: dg.AssetExecutionContext, hub: HubResource) -> Result:
             raise dg.Failure(f"after the restore, routing waits for {recovered.waits_for} to be read")
         balanced = balance_books(opened)
         amended = amend_orders(opened)
-        routed = route_orders(opened)
+        plans: list[Plan] = []
+        routed = route_orders(opened, plans)
+        report = routing_metadata(opened, plans)
         with opened.store.read() as tx:
             rows = tx.scalar(select(func.count()).select_from(allocations_table)) or 0
     return dg.MaterializeResult(
         metadata={f"balance/{name}": value for name, value in metadata_of(balanced).items()}
         | {f"amended/{name}": value for name, value in metadata_of(amended).items()}
         | metadata_of(routed)
+        | report
         | {"dagster/row_count": rows}
     )
 

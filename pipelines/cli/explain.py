@@ -1,11 +1,13 @@
 """`orderhub explain`: one order's whole story, with the reasons."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
 import typer
 from sqlalchemy import Connection, Table, or_, select
 
+from normalization.money import Money
 from order_store.events import timeline
 from order_store.orders import load_order
 from order_store.schema.fulfilment import parcels, picklists, routing_decisions
@@ -124,6 +126,11 @@ def _rows(tx: Connection, table: Table, order_id: int, columns: tuple[str, ...])
     return [{name: row[name] for name in columns} for row in found]
 
 
+def _money(minor: int | None, decision: Mapping[str, Any]) -> str:
+    """An amount of a decision; decisions of earlier versions have none."""
+    return "" if minor is None else str(Money(minor, decision.get("currency", "EUR")))
+
+
 def _show(story: dict[str, Any]) -> None:
     title = quoted(f"{story['connection']} {story['number']}: {story['status']}")
     out.print(f"[bold]{title}[/] ({story['verification']}, revision {story['revision']})", highlight=False)
@@ -143,11 +150,13 @@ def _show(story: dict[str, Any]) -> None:
                 one["site"],
                 f"{one['distance_km']:.0f} km" if one["distance_km"] is not None else "",
                 one["dispatch_date"],
+                one.get("arrives") or "",
+                _money(one.get("cost"), decision),
                 "chosen" if one["chosen"] else "; ".join(one["ruled_out"]) or "possible",
             )
             for one in decision["candidates"]
         ]
-        print_table("Candidates", ("site", "distance", "leaves", "verdict"), rows)
+        print_table("Candidates", ("site", "distance", "leaves", "arrives", "cost", "verdict"), rows)
     if story["picklists"]:
         print_table("Picklists", PICKLIST, [tuple(one.values()) for one in story["picklists"]])
     if story["parcels"]:

@@ -24,6 +24,9 @@ from order_store.picklists import (
 from order_store.schema.fulfilment import parcels
 from pipelines.services.bodies import AMEND, CANCEL, CONFIRM, PUSH
 
+MOVE_SUFFIX = "@move"
+"""Ends the reference of a cancellation that only a better warehouse is the reason of."""
+
 
 class Kind(StrEnum):
     """The events of messages."""
@@ -34,6 +37,7 @@ class Kind(StrEnum):
     AMENDMENT_REFUSED = "amendment_refused"
     CANCELLED = "picklist_cancelled"
     INTERCEPT = "intercept_needed"
+    MOVE_REFUSED = "move_refused"
     CONFIRMED = "shipment_confirmed"
     CONFIRMATION_REFUSED = "confirmation_refused"
 
@@ -140,6 +144,9 @@ def _cancelled(tx: Transaction, settled: Settled, picklist: StoredPicklist) -> N
         return
     if picklist.state is State.CANCELLING:
         set_state(tx, picklist.id, State.ACCEPTED, settled.now)
+    if settled.row.reference.endswith(MOVE_SUFFIX):
+        add_events(tx, [settled.event(Kind.MOVE_REFUSED, _named(picklist), reason)])
+        return  # it was a wish: the parcel goes as it was planned
     ask_to_intercept(tx, picklist.id, reason)
     add_events(tx, [settled.event(Kind.INTERCEPT, _named(picklist), reason)])
 
