@@ -59,7 +59,8 @@ class Guarded:
 
     def _clean(self, result: WriteResult) -> WriteResult:
         reason = None if result.reason is None else self._redactor.clean(result.reason)
-        return WriteResult(result.outcome, result.vendor_ref, reason)
+        vendor_ref = None if result.vendor_ref is None else self._redactor.clean(result.vendor_ref)
+        return WriteResult(result.outcome, vendor_ref, reason)
 
     @contextmanager
     def _guard(self, what: str, otherwise: type[ConnectorError]) -> Iterator[None]:

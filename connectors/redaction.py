@@ -14,6 +14,21 @@ SHORTEST = 6
 """Shorter values are not looked for: they are no secrets, and they would tear ordinary words apart."""
 
 
+def _address(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _json(text: str) -> str:
+    return json.dumps(text)[1:-1]
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+ENCODINGS = (_address, quote_plus, _json, _base64)
+
+
 class Redactor:
     """Knows values that nobody may read, and the forms in which they travel."""
 
@@ -23,11 +38,11 @@ class Redactor:
             self.learn(value)
 
     def learn(self, value: str) -> None:
-        """Hide this value too from now on: as it is, in addresses, in JSON, in base64."""
+        """Hide this value too from now on: as it is, in addresses, JSON and base64, and in two of these."""
         if len(value) < SHORTEST or value in self._forms:
             return
-        encoded = base64.b64encode(value.encode()).decode()
-        forms = {value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1], encoded}
+        once = [encode(value) for encode in ENCODINGS]
+        forms = {value, *once, *(encode(form) for form in once for encode in ENCODINGS)}
         # Longest first, so that no shorter form leaves a longer one's end behind.
         known = sorted({*self._forms, *forms}, key=len, reverse=True)
         self._forms = dict.fromkeys(known)
