@@ -109,7 +109,8 @@ class Landing:
     """
 
     def __init__(self, url: str | Path, keys: "KeyStore | None" = None) -> None:
-        filesystem, root = fsspec.core.url_to_fs(str(url))
+        # Others write too: a listing that was remembered would hide their files.
+        filesystem, root = fsspec.core.url_to_fs(str(url), use_listings_cache=False, skip_instance_cache=True)
         self._files: Any = filesystem
         self._root: str = root.rstrip("/")
         self._local = isinstance(filesystem, LocalFileSystem)
