@@ -17,6 +17,7 @@ from pipelines.cli import (
     privacy,
     quarantine,
     replay,
+    route,
     sandbox,
     simulate,
     status,
@@ -40,6 +41,7 @@ app.command("status")(status.status)
 app.command("explain")(explain.explain)
 app.command("normalize")(normalize.normalize)
 app.command("replay")(replay.replay)
+app.command("route")(route.route)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)

@@ -1,3 +1,3 @@
-from warehouse_routing.solver.solve import solve
+from warehouse_routing.solver.solve import Progress, solve
 
-__all__ = ["solve"]
+__all__ = ["Progress", "solve"]

@@ -12,6 +12,10 @@ class Arrays(NamedTuple):
 
     `whole_cost` and `line_cost` have no rows where there is no such price; `capacity` is a number so large
     that it never binds where there is no limit.
+
+    `supply` [K, U, W] has the full lots of 1, 2.. U units in stock. A line of `q` units takes at least
+    `floor(q / u)` lots of `u`, so the lots taken are at most those there are (Chvatal-Gomory rounding of the
+    stock row). Where lots of 2 or more say nothing that units don't, `supply` is IDLE.
     """
 
     line_start: Ints
@@ -25,6 +29,7 @@ class Arrays(NamedTuple):
     line_cost: Floats
     unserved_cost: Floats
     stock: Ints
+    supply: Ints
     capacity: Ints
     max_parcels: Ints
     all_or_nothing: Flags
@@ -51,7 +56,12 @@ class Plan(NamedTuple):
     before: Ints
 
 
-NO_LIMIT = np.int64(1) << 40
+NO_LIMIT = 1 << 40
+
+LOTS = 4
+"""The largest lot that has a price of its own."""
+
+IDLE = -1
 
 
 def arrays_of(batch: Batch) -> Arrays:
@@ -66,6 +76,7 @@ def arrays_of(batch: Batch) -> Arrays:
     empty = np.empty((0, sites))
     parts_per_line = np.diff(batch.part_start)
     lines_per_order = np.diff(batch.line_start)
+    stock = _ints(batch.stock.T)
     return Arrays(
         line_start=_ints(batch.line_start),
         part_start=_ints(batch.part_start),
@@ -77,12 +88,22 @@ def arrays_of(batch: Batch) -> Arrays:
         whole_cost=empty if batch.whole_cost is None else _floats(batch.whole_cost),
         line_cost=empty if batch.line_cost is None else _floats(batch.line_cost),
         unserved_cost=_floats(batch.unserved_cost),
-        stock=_ints(batch.stock.T),
+        stock=stock,
+        supply=full_lots(stock, int(batch.part_units.max(initial=1))),
         capacity=_ints(np.where(batch.capacity < 0, NO_LIMIT, batch.capacity)),
         max_parcels=_ints(batch.max_parcels),
         all_or_nothing=np.ascontiguousarray(batch.all_or_nothing, np.bool_),
         longest=int(lines_per_order.max(initial=1)),
     )
+
+
+def full_lots(stock: Ints, most: int) -> Ints:
+    """The full lots of 1, 2.. `most` units in stock [K, U, W], LOTS at most; IDLE where they say nothing."""
+    supply = np.empty((stock.shape[0], min(LOTS, most), stock.shape[1]), np.int64)
+    supply[:, 0] = stock
+    for lot in range(2, supply.shape[1] + 1):
+        supply[:, lot - 1] = np.where(stock % lot, stock // lot, IDLE)
+    return supply
 
 
 def empty_plan(arrays: Arrays) -> Plan:

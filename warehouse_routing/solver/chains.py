@@ -27,7 +27,7 @@ class Chain(NamedTuple):
         old_cost: [depth] what each cost before.
         old_site: [depth, lines] where its lines were.
         stamp: [N] number of the last chain that moved an order.
-        count: [0] chains so far, [1] length of the present one.
+        counts: [0] chains so far, [1] length of the present one.
         random: [1] state of the random numbers.
     """
 
@@ -35,7 +35,7 @@ class Chain(NamedTuple):
     old_cost: Floats
     old_site: Ints
     stamp: Ints
-    count: Ints
+    counts: Ints
     random: NDArray[np.uint64]
 
 
@@ -62,15 +62,15 @@ def uniform(random: NDArray[np.uint64]) -> float:
 @compiled
 def move(order: int, arrays: Arrays, plan: Plan, scratch: Scratch, chain: Chain, cost: Floats) -> float:
     """Put an order that has been taken out in as `scratch.chosen` says; note it; return what that adds."""
-    step = chain.count[1]
+    step = chain.counts[1]
     first, last = arrays.line_start[order], arrays.line_start[order + 1]
     for line in range(first, last):
         chain.old_site[step, line - first] = plan.site[line]
         plan.site[line] = scratch.chosen[line - first]
     put_in(order, arrays, plan)
     chain.orders[step], chain.old_cost[step] = order, cost[order]
-    chain.stamp[order] = chain.count[0]
-    chain.count[1] = step + 1
+    chain.stamp[order] = chain.counts[0]
+    chain.counts[1] = step + 1
     cost[order] = cost_of(order, arrays, plan)
     return cost[order] - chain.old_cost[step]
 
@@ -78,9 +78,9 @@ def move(order: int, arrays: Arrays, plan: Plan, scratch: Scratch, chain: Chain,
 @compiled
 def undo(arrays: Arrays, plan: Plan, chain: Chain, cost: Floats) -> None:
     """Take back all moves of the present chain."""
-    for step in range(chain.count[1]):
+    for step in range(chain.counts[1]):
         take_out(chain.orders[step], arrays, plan)
-    for step in range(chain.count[1]):
+    for step in range(chain.counts[1]):
         order = chain.orders[step]
         first = arrays.line_start[order]
         for line in range(first, arrays.line_start[order + 1]):
@@ -110,8 +110,8 @@ def give_way(
     Returns what it adds to the cost; inf where no holder can go for less than `spare`, and none has moved.
     """
     if sku >= 0:
-        kept = stock_price[sku, w]
-        stock_price[sku, w] = np.inf
+        kept = stock_price[sku, 0, w]
+        stock_price[sku, 0, w] = np.inf
     else:
         kept = site_price[w]
         site_price[w] = np.inf
@@ -123,13 +123,13 @@ def give_way(
             if part < 0:
                 break
             order = arrays.order_of[arrays.line_of[part]]
-            if chain.stamp[order] == chain.count[0]:
+            if chain.stamp[order] == chain.counts[0]:
                 plan.head[sku, w] = plan.after[part]
                 continue
         else:
             line = int(uniform(chain.random) * len(plan.site))
             order = arrays.order_of[line]
-            if plan.site[line] != w or chain.stamp[order] == chain.count[0]:
+            if plan.site[line] != w or chain.stamp[order] == chain.counts[0]:
                 continue
         take_out(order, arrays, plan)
         value = (
@@ -147,7 +147,7 @@ def give_way(
         cheapest(pick, arrays, plan.left, plan.room, stock_price, site_price, hard, False, scratch)
         added = move(pick, arrays, plan, scratch, chain, cost)
     if sku >= 0:
-        stock_price[sku, w] = kept
+        stock_price[sku, 0, w] = kept
     else:
         site_price[w] = kept
     return added
@@ -170,7 +170,7 @@ def settle(
     """Make holders give way until nothing is taken more than there is; the chain's total, inf if it fails."""
     depth = len(chain.orders)
     step = 0
-    while step < chain.count[1]:
+    while step < chain.counts[1]:
         order = chain.orders[step]
         for line in range(arrays.line_start[order], arrays.line_start[order + 1]):
             w = plan.site[line]
@@ -179,9 +179,9 @@ def settle(
             for part in range(arrays.part_start[line], arrays.part_start[line + 1]):
                 sku = arrays.part_sku[part]
                 while plan.left[sku, w] < 0:
-                    if chain.count[1] == depth:
+                    if chain.counts[1] == depth:
                         return np.inf
-                    hard = chain.count[1] >= depth - 1
+                    hard = chain.counts[1] >= depth - 1
                     total += give_way(
                         sku,
                         w,
@@ -200,9 +200,9 @@ def settle(
                     if total >= goal:
                         return np.inf
             while plan.room[w] < 0 and opens_parcel(order, line, arrays, plan):
-                if chain.count[1] == depth:
+                if chain.counts[1] == depth:
                     return np.inf
-                hard = chain.count[1] >= depth - 1
+                hard = chain.counts[1] >= depth - 1
                 total += give_way(
                     -1,
                     w,
@@ -243,8 +243,8 @@ def sweep(
     """Start a chain at each order of `sequence`; return what all that were kept saved."""
     saved = 0.0
     for order in sequence:
-        chain.count[0] += 1
-        chain.count[1] = 0
+        chain.counts[0] += 1
+        chain.counts[1] = 0
         goal = -LEAST_SAVING
         if heat > 0.0:
             goal -= heat * np.log(1.0 - uniform(chain.random))
@@ -264,8 +264,8 @@ def sweep(
                 break
             undo(arrays, plan, chain, cost)
             if tries > 1:
-                chain.count[0] += 1
-                chain.count[1] = 0
+                chain.counts[0] += 1
+                chain.counts[1] = 0
                 take_out(order, arrays, plan)
                 value = cheapest(
                     order, arrays, plan.left, plan.room, stock_price, site_price, False, False, scratch

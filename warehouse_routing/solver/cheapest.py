@@ -139,7 +139,7 @@ def cheapest(
         arrays: The batch.
         left: [K, W] units left.
         room: [W] parcels left.
-        stock_price: [K, W] price of a unit.
+        stock_price: [K, U, W] price of a unit, and of each full lot of 2, 3.. units (see `Arrays.supply`).
         site_price: [W] price of room for a parcel.
         hard: Whether only what is left may be taken; if not, all stock may, as if others gave way.
         always: Whether every unit has its price; if not, only units that others would have to give up.
@@ -164,7 +164,12 @@ def cheapest(
                 if (left[sku, w] if hard else arrays.stock[sku, w]) < units:
                     price[row, w] = np.inf
                 elif always or left[sku, w] < units:
-                    price[row, w] += units * stock_price[sku, w]
+                    price[row, w] += units * stock_price[sku, 0, w]
+            for lot in range(1, min(units, stock_price.shape[1])):
+                count = units // (lot + 1)
+                for w in range(sites):
+                    if always or left[sku, w] < units:
+                        price[row, w] += count * stock_price[sku, lot, w]
     for w in range(sites):
         parcel_price[w] = arrays.parcel_cost[order, w]
         if (room[w] if hard else arrays.capacity[w]) < 1:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from warehouse_routing.batch import Floats, Ints
-from warehouse_routing.solver.arrays import NO_LIMIT, Arrays
+from warehouse_routing.solver.arrays import IDLE, NO_LIMIT, Arrays
 from warehouse_routing.solver.cheapest import price_orders, scratch_of
 from warehouse_routing.solver.kernel import compiled
 
@@ -28,10 +28,12 @@ MEMORY, SPREAD = 0.9, 0.99
 
 @compiled
 def imbalance(arrays: Arrays, site: Ints, excess: Ints, excess_room: Ints) -> None:
-    """Fill in units asked for less units there [K, W] and parcels less capacity [W]."""
+    """Fill in lots asked for less lots there [K, U, W] and parcels less capacity [W]."""
+    lots = excess.shape[1]
     for sku in range(excess.shape[0]):
-        for w in range(excess.shape[1]):
-            excess[sku, w] = -arrays.stock[sku, w]
+        for lot in range(lots):
+            for w in range(excess.shape[2]):
+                excess[sku, lot, w] = -arrays.supply[sku, lot, w]
     for w in range(len(excess_room)):
         excess_room[w] = -arrays.capacity[w]
     for order in range(len(arrays.line_start) - 1):
@@ -46,7 +48,14 @@ def imbalance(arrays: Arrays, site: Ints, excess: Ints, excess_room: Ints) -> No
             if opens:
                 excess_room[w] += 1
             for part in range(arrays.part_start[line], arrays.part_start[line + 1]):
-                excess[arrays.part_sku[part], w] += arrays.part_units[part]
+                sku, units = arrays.part_sku[part], arrays.part_units[part]
+                for lot in range(min(units, lots)):
+                    excess[sku, lot, w] += units // (lot + 1)
+    for sku in range(excess.shape[0]):
+        for lot in range(1, lots):
+            for w in range(excess.shape[2]):
+                if arrays.supply[sku, lot, w] == IDLE:
+                    excess[sku, lot, w] = 0
 
 
 @compiled
@@ -68,7 +77,7 @@ class Dual:
 
     Attributes:
         bound: What no feasible plan costs less than.
-        stock_price: [K, W].
+        stock_price: [K, U, W].
         site_price: [W].
         value: [N] each order's price at these prices.
     """
@@ -105,7 +114,7 @@ class Relaxation:
                 done.result()
         limited = self.arrays.capacity < NO_LIMIT
         earned = math.fsum(self.value)
-        paid = math.fsum((stock_price * self.arrays.stock).sum(axis=1))
+        paid = math.fsum((stock_price * self.arrays.supply).sum(axis=(1, 2)))
         paid += float((site_price[limited] * self.arrays.capacity[limited]).sum())
         return earned - paid - ROUNDING * (earned + paid)
 
@@ -128,10 +137,13 @@ def ascend(
     `on(step, bound)` is asked after each step whether to go on.
     """
     arrays = relaxation.arrays
-    stock_price = np.zeros(arrays.stock.shape) if start is None else start.stock_price.copy()
+    stock_price = np.zeros(arrays.supply.shape) if start is None else start.stock_price.copy()
     site_price = np.zeros(len(arrays.capacity)) if start is None else start.site_price.copy()
-    excess, excess_room = np.empty_like(arrays.stock), np.empty_like(arrays.capacity)
-    means = [np.zeros(stock_price.size) for _ in range(2)], [np.zeros(site_price.size) for _ in range(2)]
+    excess, excess_room = np.empty_like(arrays.supply), np.empty_like(arrays.capacity)
+    means = [
+        (np.zeros(stock_price.size), np.zeros(stock_price.size)),
+        (np.zeros(site_price.size), np.zeros(site_price.size)),
+    ]
     best = Dual(-math.inf, stock_price, site_price, relaxation.value)
     for step in range(steps + 1):
         bound = relaxation.evaluate(stock_price, site_price)
@@ -142,6 +154,9 @@ def ascend(
         imbalance(arrays, relaxation.site, excess, excess_room)
         length = first_step * (last_step / first_step) ** (step / steps)
         fades = 1.0 - MEMORY ** (step + 1), 1.0 - SPREAD ** (step + 1)
-        climb(stock_price.reshape(-1), excess.reshape(-1), *means[0], length, *fades)
-        climb(site_price, excess_room, *means[1], length, *fades)
+        for price, wanted, (mean, square) in (
+            (stock_price.reshape(-1), excess.reshape(-1), means[0]),
+            (site_price, excess_room, means[1]),
+        ):
+            climb(price, wanted, mean, square, length, *fades)
     return best

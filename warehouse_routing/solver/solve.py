@@ -7,18 +7,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from warehouse_routing.batch import UNSERVED, Batch, Ints, Solution
-from warehouse_routing.solver.arrays import NO_LIMIT, Arrays, Plan, arrays_of, empty_plan
-from warehouse_routing.solver.chains import chain_of, sweep
-from warehouse_routing.solver.cheapest import scratch_of
-from warehouse_routing.solver.construct import construct, costs, replay
-from warehouse_routing.solver.dual import Dual, Relaxation, ascend
+from warehouse_routing.batch import UNSERVED, Batch, Floats, Ints, Solution
+from warehouse_routing.solver.arrays import NO_LIMIT, Arrays, arrays_of
+from warehouse_routing.solver.components import groups
+from warehouse_routing.solver.dual import Dual
+from warehouse_routing.solver.search import Search, plan_at
+from warehouse_routing.solver.subset import apart
 
 Progress = Callable[[str, float, float], None]
-"""Called with the name of the stage, the best cost so far (inf before there is one) and the bound."""
-
-STEPS = 400
-SWEEPS = 60
+"""Called with the stage (`bound` or `plan`), the best cost so far (inf before there is one) and the bound."""
 
 
 def solve(
@@ -41,79 +38,61 @@ def solve(
         progress: Told how the search goes.
 
     Raises:
-        ValueError: The batch is malformed; the message names the array.
+        ValueError: The batch or `start` is malformed; the message names the array.
     """
     began = time.monotonic()
     deadline = math.inf if time_limit is None else began + time_limit
     arrays = arrays_of(batch)
-    relaxation = Relaxation(arrays, os.cpu_count() or 1)
-    tell = progress or (lambda stage, cost, bound: None)
-
-    def on(step: int, bound: float) -> bool:
-        if step % 10 == 0:
-            tell("bound", math.inf, bound)
-        return time.monotonic() < deadline
-
-    try:
-        dual = ascend(relaxation, STEPS, 1.5, 0.02, on)
-    finally:
-        relaxation.close()
-    plan, cost = improve(arrays, dual, seed, start, deadline, tell)
-    limited = arrays.capacity < NO_LIMIT
+    orders, lines = len(arrays.line_start) - 1, len(arrays.unserved_cost)
+    if start is not None:
+        plan_at(arrays, start)  # complains
+    site = np.full(lines, UNSERVED, np.int64)
+    stock_price, site_price = np.zeros(batch.stock.shape), np.zeros(len(arrays.capacity))
+    cost, bound, done = [0.0], [0.0], 0
+    for index, members in enumerate(groups(arrays)):
+        alone = len(members) == orders
+        part, at, skus = (arrays, slice(None), slice(None)) if alone else apart(arrays, members)
+        done += len(members)
+        share = len(members) / max(1, orders - done + len(members))
+        now = time.monotonic()
+        search = Search(
+            part,
+            seed + index,
+            os.cpu_count() or 1,
+            deadline if math.isinf(deadline) else now + (deadline - now) * share,
+            _overall(progress, math.fsum(cost), math.fsum(bound)),
+        )
+        answer = search.run(None if start is None else np.ascontiguousarray(start[at], np.int64))
+        site[at] = answer.site
+        cost.append(answer.cost)
+        bound.append(answer.bound)
+        stock_price[:, skus] += _marginal(part, answer.dual).T
+        site_price += np.where(part.capacity < NO_LIMIT, answer.dual.site_price, 0.0)
+    total = math.fsum(cost)
     return Solution(
-        site=plan,
-        cost=cost,
-        lower_bound=max(0.0, min(dual.bound, cost)),
-        stock_price=np.ascontiguousarray(dual.stock_price.T),
-        capacity_price=np.where(limited, dual.site_price, 0.0),
+        site=site,
+        cost=total,
+        lower_bound=max(0.0, min(math.fsum(bound), total)),
+        stock_price=stock_price,
+        capacity_price=site_price,
         seconds=time.monotonic() - began,
         complete=time.monotonic() < deadline,
     )
 
 
-def improve(
-    arrays: Arrays, dual: Dual, seed: int, start: Ints | None, deadline: float, tell: Progress
-) -> tuple[Ints, float]:
-    """Construct a plan, search around it, and return the best sites and what they cost."""
-    rng = np.random.default_rng(seed)
-    orders = len(dual.value)
-    scratch, chain = scratch_of(arrays), chain_of(arrays, 5, seed)
-    plan, cost = empty_plan(arrays), np.empty(orders)
-    construct(rng.permutation(orders), arrays, plan, dual.stock_price, dual.site_price, True, scratch)
-    costs(arrays, plan, cost)
-    best, least = plan.site.copy(), math.fsum(cost)
-    if start is not None:
-        given = plan_at(arrays, start)
-        costs(arrays, given, cost)
-        total = math.fsum(cost)
-        if total <= least:
-            plan, best, least = given, given.site.copy(), total
-        costs(arrays, plan, cost)
-    for turn in range(SWEEPS):
-        if time.monotonic() >= deadline:
-            break
-        factor, heat = rng.uniform(0.5, 1.0), 0.5 * 0.02 ** (turn / SWEEPS)
-        prices = dual.stock_price * factor, dual.site_price * factor
-        sequence = rng.permutation(orders)
-        for part in np.array_split(sequence, 1 + orders // 5000):
-            sweep(part, 16, heat, 5.0, 20, 1.0, arrays, plan, *prices, scratch, chain, cost)
-            if time.monotonic() >= deadline:
-                break
-        total = math.fsum(cost)
-        if total < least:
-            best, least = plan.site.copy(), total
-        tell("plan", least, dual.bound)
-    return best, least
+def _overall(progress: Progress | None, cost: float, bound: float) -> Progress:
+    """Reports of one group as reports on the batch: what is done counts in, what is to come does not."""
+
+    def tell(stage: str, group_cost: float, group_bound: float) -> None:
+        if progress is not None:
+            progress(stage, cost + group_cost, bound + group_bound)
+
+    return tell
 
 
-def plan_at(arrays: Arrays, site: Ints) -> Plan:
-    """The plan with the lines at these sites, as far as that is feasible."""
-    lines = len(arrays.unserved_cost)
-    if site.shape != (lines,):
-        raise ValueError(f"start has the shape {site.shape}, not ({lines},)")
-    if lines and not (site.min() >= UNSERVED and site.max() < len(arrays.capacity)):
-        raise ValueError("start names a site that is not there")
-    plan = empty_plan(arrays)
-    plan.site[:] = site
-    replay(arrays, plan)
-    return plan
+def _marginal(arrays: Arrays, dual: Dual) -> Floats:
+    """What one more unit at each site would save [K, W]: its own price and those of the lots it completes."""
+    price = dual.stock_price[:, 0].copy()
+    for lot in range(2, dual.stock_price.shape[1] + 1):
+        price += np.where((arrays.stock + 1) % lot == 0, dual.stock_price[:, lot - 1], 0.0)
+    return price
