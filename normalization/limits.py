@@ -33,13 +33,19 @@ Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no JSON; RecursionError where brackets nest without end."""
 
-_PLAIN = re.compile(r"[0-9+\-.,:TZe ]{1,40}")
+_PLAIN = re.compile(r"[0-9+\-.,:TZe ]{1,40}|[A-Z]{1,4}|(?=[^0-9]{0,60}[0-9])[A-Za-z0-9:/._+-]{1,60}")
+"""Numbers, times, codes of a currency or country, and ids: words with a digit in them."""
+
+
+def named(value: object) -> str:
+    """A vendor's word for an error message: numbers, codes and ids; anything else may be somebody's name."""
+    text = str(value) if not isinstance(value, int) or abs(value) < 10**40 else "a huge number"
+    return text if _PLAIN.fullmatch(text) else "(not shown)"
 
 
 def quoted(value: object) -> str:
-    """A vendor's word in an error message: digits as they are, anything else may be somebody's name."""
-    text = str(value) if not isinstance(value, int) or abs(value) < 10**40 else "a huge number"
-    return repr(text) if _PLAIN.fullmatch(text) else "something else"
+    """As `named`, in quotes."""
+    return repr(named(value))
 
 
 def utc(moment: datetime, field: str) -> datetime:
@@ -95,7 +101,7 @@ def within_limits(order: CanonicalOrder) -> CanonicalOrder:
 
 
 def _check_line(line: OrderLine) -> None:
-    place = f"line {quoted(line.line_id)}"
+    place = f"line {named(line.line_id)}"
     ordered, cancelled = line.ordered, line.cancelled
     if not (0 <= cancelled <= ordered <= MOST_UNITS and 0 <= line.fulfilled <= MOST_UNITS):
         raise NormalizationError(Reason.UNDECODABLE, f"{place}: its units make no sense")

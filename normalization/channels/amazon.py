@@ -21,7 +21,7 @@ from normalization.channels.amazon_wire import (
     Buyer as WireBuyer,
 )
 from normalization.errors import NormalizationError, Reason
-from normalization.limits import quoted, utc, within_limits
+from normalization.limits import named, quoted, utc, within_limits
 from normalization.money import Money
 from normalization.records import (
     Address,
@@ -219,7 +219,9 @@ def _currency(wire: Order) -> str:
     marketplace = wire.sales_channel.marketplace_id if wire.sales_channel else None
     if marketplace in CURRENCIES:
         return CURRENCIES[marketplace]
-    raise NormalizationError(Reason.MISSING_FIELD, f"no amount, and the currency of {marketplace} is unknown")
+    raise NormalizationError(
+        Reason.MISSING_FIELD, f"no amount, and the currency of {named(marketplace)} is unknown"
+    )
 
 
 def _moment(stamp: str, field: str) -> datetime:

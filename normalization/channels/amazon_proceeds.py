@@ -11,6 +11,7 @@ from typing import Any
 
 from normalization.channels.amazon_wire import Amount, Breakdown, Item, ItemProceeds, Order
 from normalization.errors import NormalizationError, Reason
+from normalization.limits import named
 from normalization.money import InexactAmountError, Money, UnknownCurrencyError, parse_minor
 from normalization.records import Charge, ShippingLine, Totals
 
@@ -22,7 +23,8 @@ def minor(amount: Amount, currency: str) -> int:
     """The minor units of an amount, which has to be in the order's currency. Raises NormalizationError."""
     if amount.currency_code != currency:
         raise NormalizationError(
-            Reason.SUMS_DIFFER, f"amounts in {amount.currency_code} and in {currency} stand in one order"
+            Reason.SUMS_DIFFER,
+            f"amounts in {named(amount.currency_code)} and in {named(currency)} stand in one order",
         )
     try:
         return _parsed(amount.amount, currency)
@@ -59,7 +61,7 @@ class ItemSums:
         if total not in (inside, inside + tax):
             raise NormalizationError(
                 Reason.SUMS_DIFFER,
-                f"item {item.order_item_id}: breakdowns add up to {inside + tax}, proceedsTotal is {total}",
+                f"item {named(item.order_item_id)}: breakdowns add up to {inside + tax}, proceedsTotal is {total}",
             )
         self.taxed = tax != 0
         self.included = tax != 0 and total == inside
@@ -181,6 +183,6 @@ def taxes_included(sums: list[ItemSums], order_id: str) -> bool:
     if len(kinds) > 1:
         raise NormalizationError(
             Reason.SUMS_DIFFER,
-            f"order {order_id}: tax is inside the prices of some items and on top of others",
+            f"order {named(order_id)}: tax is inside the prices of some items and on top of others",
         )
     return kinds == {True}

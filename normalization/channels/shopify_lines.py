@@ -24,6 +24,7 @@ from msgspec import UNSET
 
 from normalization.channels.shopify_wire import Bag, Line, Order, Tax
 from normalization.errors import NormalizationError, Reason
+from normalization.limits import named
 from normalization.money import Money, parse_minor
 from normalization.records import Discount, OrderLine, TaxLine
 
@@ -45,7 +46,8 @@ def booked(bag: Bag | None, currency: str) -> int:
     money = bag.shop_money
     if money.currency_code != currency:
         raise NormalizationError(
-            Reason.UNDECODABLE, f"an amount is in {money.currency_code}, the order in {currency}"
+            Reason.UNDECODABLE,
+            f"an amount is in {named(money.currency_code)}, the order in {named(currency)}",
         )
     return minor_units(money.amount, currency)
 

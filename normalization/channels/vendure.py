@@ -24,7 +24,7 @@ from normalization.channels.vendure_answers import (
 from normalization.channels.vendure_money import Amounts
 from normalization.channels.vendure_states import channel_state, mode_of, order_payment, payment_state
 from normalization.errors import NormalizationError, Reason
-from normalization.limits import json_value, utc, within_limits
+from normalization.limits import json_value, named, utc, within_limits
 from normalization.money import Money, UnknownCurrencyError, exponent
 from normalization.records import (
     Address,
@@ -59,7 +59,9 @@ def order(raw: bytes, context: Context) -> CanonicalOrder:
     """
     source = decode(raw)
     if source.orderPlacedAt is None:
-        raise NormalizationError(Reason.OUT_OF_SCOPE, f"order {source.id} is a cart: it was never placed")
+        raise NormalizationError(
+            Reason.OUT_OF_SCOPE, f"order {named(source.id)} is a cart: it was never placed"
+        )
     try:
         exponent(source.currencyCode)
     except UnknownCurrencyError as error:
