@@ -1,4 +1,4 @@
-"""Where fuzzing begins: vendors' public payloads, where they lie beside the checkout, and the sandbox's own."""
+"""Where fuzzing begins: vendors' public payloads, if they lie beside the checkout, and the sandbox's."""
 
 import contextlib
 import os

@@ -61,7 +61,8 @@ class ItemSums:
         if total not in (inside, inside + tax):
             raise NormalizationError(
                 Reason.SUMS_DIFFER,
-                f"item {named(item.order_item_id)}: breakdowns add up to {inside + tax}, proceedsTotal is {total}",
+                f"item {named(item.order_item_id)}: breakdowns add up to {inside + tax},"
+                f" proceedsTotal is {total}",
             )
         self.taxed = tax != 0
         self.included = tax != 0 and total == inside
