@@ -15,6 +15,7 @@ from pipelines.services.orders import sync_orders
 from pipelines.services.printing import print_picklists
 from pipelines.services.recover import is_pending, recover
 from pipelines.services.route import route_orders
+from pipelines.services.storage import STORAGE_ERRORS, storage_trouble
 from pipelines.services.track import track_parcels
 from pipelines.services.verify import verify_orders
 from pipelines.services.warehouse import sync_shipments, sync_stock
@@ -52,6 +53,11 @@ def run_cycle(
             yield
         except ConnectorError as error:
             result.failures[name] = f"{type(error).__name__}: {error}"
+        except STORAGE_ERRORS as error:
+            trouble = storage_trouble(error)
+            if trouble is None:
+                raise
+            result.failures[name] = trouble
 
     def names(kind: str) -> list[str]:
         return [one.name for one in hub.config.enabled(kind) if only in (None, one.name)]
