@@ -57,8 +57,8 @@ class Difference:
     lost: list[Row] = field(default_factory=list)
     doubled: list[Row] = field(default_factory=list)
 
-    def __bool__(self) -> bool:
-        return bool(self.lost or self.doubled)
+    def __len__(self) -> int:
+        return len(self.lost) + len(self.doubled)
 
     def __str__(self) -> str:
         lines = [f"  lost    {' | '.join(row)}" for row in self.lost[:8]]

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from uuid import uuid4
 
+from order_store import engine
 from pipelines import sandbox_clock
 from pipelines.hub import Hub, open_hub
+from pipelines.sandbox_clock import SandboxClock
 from pipelines.services.cycle import run_cycle
 from pipelines.services.kpis import build_kpis
 from tests.faults.crash.guards import GUARDS
@@ -24,6 +27,8 @@ class Orders:
         watched: Whether to look for points.
         victim: Where to die.
         without: The guard that is taken away.
+        impatient: Whether to wait only a moment for a database that is locked.
+        ahead: Hours by which the machine's clock is ahead of the vendors'.
     """
 
     environ: Mapping[str, str]
@@ -32,6 +37,19 @@ class Orders:
     watched: bool = False
     victim: Point | None = None
     without: str | None = None
+    impatient: bool = False
+    ahead: float = 0
+
+
+class _Shifted(SandboxClock):
+    """A machine's clock that is set wrong."""
+
+    def __init__(self, url: str, ahead: timedelta) -> None:
+        super().__init__(url)
+        self._ahead = ahead
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
 
 
 def work(orders: Orders, line: Connection) -> None:
@@ -43,7 +61,10 @@ def work(orders: Orders, line: Connection) -> None:
     watch = install(orders.home, orders.victim) if orders.watched else None
     if orders.without:
         GUARDS[orders.without].take_away()
-    with open_hub(orders.environ["ORDERHUB_CONFIG"], orders.environ) as hub:
+    if orders.impatient:
+        engine.BUSY_TIMEOUT_MS = 100
+    clock = _Shifted(orders.environ["ORDERHUB_SANDBOX"], timedelta(hours=orders.ahead))
+    with open_hub(orders.environ["ORDERHUB_CONFIG"], orders.environ, clock) as hub:
         while (pause := line.recv()) is not None:
             if pause:
                 hub.clock.sleep(pause)

@@ -189,16 +189,18 @@ def _shipped(play: Play) -> None:
     _stock(play.world, play.merchant, {SHORT[0]: (5, 0), SHORT[1]: (0, 5)})
 
 
-def _delivered(play: Play) -> None:
-    order = play.orders["split 0"]
-    play.world.refund(order, {order.lines[0].line_id: 1}, "damaged", restock=True)
+def _refunded(play: Play) -> None:
+    for name in ("kit 0", "split 0", "moved 0", "split 1"):
+        order = play.orders[name]
+        play.world.refund(order, {order.lines[0].line_id: 1}, "damaged", restock=True)
 
 
 STAGES = (
     Stage("placed", timedelta(), _placed),
     Stage("changed", timedelta(), _changed),
     Stage("shipped", timedelta(days=1), _shipped),
-    Stage("delivered", timedelta(days=6), _delivered),
+    Stage("delivered", timedelta(days=6), lambda _play: None),
+    Stage("refunded", timedelta(), _refunded),
 )
 PUBLISHED = Stage("published", timedelta(), lambda _play: None)
 """The KPI tables are built once more, over older ones."""

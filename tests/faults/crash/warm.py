@@ -20,23 +20,27 @@ from tests.faults.crash.merchants import EAST, STAGES, WEST, Merchant, begin, co
 
 
 class _Warm:
-    """The engine that SQLite stores share, and the file that it opens next."""
+    """The engine that SQLite stores of one file name share, and the file that it opens next."""
 
-    engine: Engine | None = None
-    path = ""
+    def __init__(self) -> None:
+        self.path = ""
+        self.engine = create_engine("sqlite:///warm.db", creator=self._connect)
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.dbapi2.connect(self.path, check_same_thread=False)
 
 
-def _connect() -> sqlite3.Connection:
-    return sqlite3.dbapi2.connect(_Warm.path, check_same_thread=False)
+_warm: dict[str, _Warm] = {}
 
 
 def _engine(url: URL, **settings: Any) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(url, **settings)
-    _Warm.path = str(url.database)
-    if _Warm.engine is None:
-        _Warm.engine = create_engine(url, creator=_connect)
-    return _Warm.engine
+    name = Path(str(url.database)).name
+    if name not in _warm:
+        _warm[name] = _Warm()
+    _warm[name].path = str(url.database)
+    return _warm[name].engine
 
 
 def warm_up(merchant: Merchant) -> None:
