@@ -48,8 +48,8 @@ def instance(
     cities = rng.uniform([26, -122], [48, -72], (12, 2))
     homes = rng.permutation(12)[np.arange(sites) % 12]
     places = np.clip(cities[homes] + rng.normal(0, 1.5, (sites, 2)), (24.5, -124.5), (49, -67))
-    popularity = np.arange(1, skus + 1) ** -0.8
-    popularity /= popularity.sum()
+    weights = np.arange(1, skus + 1, dtype=np.float64) ** -0.8
+    popularity: Floats = weights / weights.sum()
     past = _orders(rng, orders, cities, places, popularity)
     future = _orders(rng, orders, cities, places, popularity)
     demand = np.bincount(future.part_sku, future.part_units, skus)
@@ -75,7 +75,7 @@ def _orders(
         part_sku=sku,
         part_units=units,
         parcel_cost=PARCEL + PER_KM * _km(at, places),
-        unserved_cost=BACKORDER * units,
+        unserved_cost=BACKORDER * units.astype(np.float64),
         stock=np.zeros((len(places), len(popularity)), np.int64),
         capacity=np.full(len(places), -1),
         max_parcels=np.full(count, MAX_PARCELS),

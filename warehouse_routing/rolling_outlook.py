@@ -12,12 +12,12 @@ import numpy as np
 
 from warehouse_routing.batch import Batch, Floats, Ints
 from warehouse_routing.rolling import Worth, open_part
-from warehouse_routing.solver.arrays import arrays_of
-from warehouse_routing.solver.dual import Dual, Relaxation, ascend
-from warehouse_routing.solver.solve import marginal
+from warehouse_routing.rolling_prices import UnitPrices, climb_prices
 
 FIRST_STEPS, LATER_STEPS = 200, 60
 """Steps towards the prices in the first wave, and in later ones, which begin from those before."""
+FIRST_STEP, LATER_STEP = 1.5, 0.3
+"""How far the prices move at first, in the batch's money."""
 
 
 class Forecast:
@@ -36,7 +36,7 @@ class Forecast:
     ) -> None:
         self._past, self._coming, self._draws, self._share = past, coming, draws, share
         self._rng = np.random.default_rng(seed)
-        self._known: list[Dual | None] = [None] * draws
+        self._known: list[UnitPrices | None] = [None] * draws
 
     def __call__(self, wave: int, open_orders: Batch) -> Worth:
         """What later orders would give for what is left after this wave's number."""
@@ -45,28 +45,23 @@ class Forecast:
             return Worth(stock, capacity)
         for draw in range(self._draws):
             batch = joined(open_orders, self._drawn(self._coming[wave]))
-            units, parcels = self._prices(batch, draw)
-            stock += units * (self._share / self._draws)
-            capacity += parcels * (self._share / self._draws)
+            prices = self._prices(batch, draw)
+            stock += prices.stock * (self._share / self._draws)
+            capacity += prices.capacity * (self._share / self._draws)
         return Worth(stock, capacity)
 
     def _drawn(self, count: int) -> Batch:
         orders = self._rng.integers(0, len(self._past.line_start) - 1, count)
         return drawn(self._past, orders)
 
-    def _prices(self, batch: Batch, draw: int) -> tuple[Floats, Floats]:
-        arrays = arrays_of(batch)
-        relaxation = Relaxation(arrays, 1)
+    def _prices(self, batch: Batch, draw: int) -> UnitPrices:
         before = self._known[draw]
-        if before is not None and before.stock_price.shape != arrays.supply.shape:
-            before = None
-        steps, first = (FIRST_STEPS, 1.5) if before is None else (LATER_STEPS, 0.3)
-        try:
-            found = ascend(relaxation, steps, first, 0.02, lambda step, bound: True, before)
-        finally:
-            relaxation.close()
+        if before is None:
+            found = climb_prices(batch, FIRST_STEPS, FIRST_STEP)
+        else:
+            found = climb_prices(batch, LATER_STEPS, LATER_STEP, start=before.climbed)
         self._known[draw] = found
-        return marginal(arrays, found), np.where(batch.capacity < 0, 0.0, found.site_price)
+        return found
 
 
 def drawn(batch: Batch, orders: Ints) -> Batch:

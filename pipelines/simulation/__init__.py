@@ -1,0 +1,1 @@
+"""What would have happened in a past window under other rules, stock or warehouses. It only reads."""
