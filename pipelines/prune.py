@@ -13,7 +13,9 @@ import dagster as dg
 from dagster import DagsterRunStatus
 
 from order_store.encrypting import encrypt
+from order_store.routing import prune_decisions
 from pipelines.dbt_project import TARGET
+from pipelines.hub import Hub
 from pipelines.resources import HubResource
 from pipelines.services.erase import erase_due
 from pipelines.services.kpis import run_folder
@@ -66,6 +68,18 @@ def _files_of(instance: dg.DagsterInstance, run_id: str) -> Iterator[Path]:
     yield from (root / "history" / "runs").glob(f"{run_id}.db*")
     if (logs := root / "storage" / run_id).is_dir():
         yield logs
+
+
+def _prune_decisions(hub: Hub) -> int:
+    """Delete routing decisions of more than a quarter ago, by the hub's time, but never an order's newest."""
+    before = hub.clock.now() - DECISIONS_KEPT
+    deleted = 0
+    while True:
+        with hub.store.begin() as tx:
+            found = prune_decisions(tx, before)
+        deleted += found
+        if not found:
+            return deleted
 
 
 @dg.op(

@@ -53,10 +53,11 @@ def backorders(
         crowded = min(count - lacking, max(0, no_room[at] - nowhere[at]))
         own = tuple(part.sku for part in line.components)
         of = tuple(sku for sku in own if sku in short) or own
+        apart = held_back is Cause.PRICE and _lies_apart(measure, n, at, open_sites, units)
         parts = (
             (Cause.STOCK, lacking, of if lacking else ()),
             (Cause.CAPACITY, crowded, ()),
-            (held_back, count - lacking - crowded, ()),
+            (Cause.SPLIT if apart else held_back, count - lacking - crowded, ()),
         )
         found += [Backorder(line.line_id, part, cause, skus) for cause, part, skus in parts if part]
     return tuple(found)
@@ -71,6 +72,16 @@ def _barred(measure: Measure, n: int, at: int) -> Cause | None:
     if OPEN in shut:
         return Cause.GOODS
     return Cause.EXCLUDED if EXCLUDED in shut else Cause.COUNTRY
+
+
+def _lies_apart(
+    measure: Measure, n: int, at: int, sites: Sequence[int], units: Sequence[Sequence[int]]
+) -> bool:
+    """Whether a line is to ship whole, and no one site has all of it."""
+    portions = [one for one in measure.portions[n] if one.line == at]
+    return len(portions) == 1 and not any(
+        all(units[k][w] >= count for k, count in portions[0].parts) for w in sites
+    )
 
 
 def _remaining(measure: Measure, n: int, sites: Sequence[int], units: Sequence[Sequence[int]]) -> list[int]:

@@ -25,6 +25,10 @@ OUTCLASSED = 3.0
 """Times the worst parcel: the price of a waiting unit where the policy gives none."""
 
 
+PROMISED = 5.0
+"""Times its price: what was given to an order is not taken away again for another's sake."""
+LEAST_PRICE = 1e-3
+"""Of a unit that waits, in minor units: of two plans that cost the same, the one that ships more."""
 SINGLY = 6
 """Up to so many units of a line that may be split are given away one by one."""
 NEARER = 1e-7
@@ -144,17 +148,7 @@ def measure_of(land: Landscape) -> Measure:
     per_unit += NEARER * money[:, None] * np.nan_to_num(land.km)
     _charge_moves(land, per_parcel)
     dearest = OUTCLASSED * float(worst.max(initial=0.0)) + 1.0
-    waiting = np.array(
-        [
-            (
-                dearest
-                if one.rules.prices.backorder is None or not _by_money(one.rules)
-                else max(one.rules.prices.backorder, 1e-3)
-            )
-            * (1 + URGENCY * (1 - at / max(1, shape[0])) * (one.rules.prices.backorder is None))
-            for at, one in enumerate(land.orders)
-        ]
-    )
+    waiting = np.array([_waiting(one, dearest, at / max(1, shape[0])) for at, one in enumerate(land.orders)])
     return Measure(
         land,
         skus,
@@ -168,6 +162,15 @@ def measure_of(land: Landscape) -> Measure:
             one.rules.backorder is BackorderRule.WAIT_FOR_ALL or not one.rules.split for one in land.orders
         ),
     )
+
+
+def _waiting(one: Prepared, dearest: float, place: float) -> float:
+    """What a unit of an order costs that waits; `place` is the order's turn, from 0 to 1."""
+    given = one.rules.prices.backorder
+    price = dearest * (1 + URGENCY * (1 - place))
+    if given is not None and _by_money(one.rules):
+        price = max(float(given), LEAST_PRICE)
+    return price * PROMISED if one.order.standing else price
 
 
 def _by_money(rules: Policy) -> bool:

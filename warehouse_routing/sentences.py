@@ -119,7 +119,7 @@ def _why(one: Backorder) -> str:
         Cause.COUNTRY: "no site ships to the place",
         Cause.GOODS: "no site that ships there may ship such goods",
         Cause.EXCLUDED: "the sites that could ship it have refused it",
-        Cause.SPLIT: "the policy allows no more sites",
+        Cause.SPLIT: "it would take more sites than the policy allows",
         Cause.WAITS_FOR_ALL: "until the whole order can be had",
         Cause.PRE_ORDER: f"{', '.join(one.short_of)} is not released yet",
         Cause.PRICE: "it costs less to wait than to ship",

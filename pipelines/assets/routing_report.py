@@ -8,8 +8,8 @@ import dagster as dg
 from normalization.money import Money
 from order_store.dialects import rows_where
 from order_store.schema.orders import orders
-from pipelines.assets.reporting import markdown
 from pipelines.hub import Hub
+from pipelines.words import markdown
 from warehouse_routing.plan import OrderPlan, Plan
 
 SHOWN = 20

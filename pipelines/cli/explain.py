@@ -145,7 +145,7 @@ def _show(story: dict[str, Any]) -> None:
         out.print(f"[bold]Routed {decision['at']:%Y-%m-%d %H:%M} UTC[/]", highlight=False)
         for reason in decision["reasons"]:
             out.print(f"  - {quoted(reason)}", highlight=False)
-        rows = [
+        sites = [
             (
                 one["site"],
                 f"{one['distance_km']:.0f} km" if one["distance_km"] is not None else "",
@@ -156,7 +156,7 @@ def _show(story: dict[str, Any]) -> None:
             )
             for one in decision["candidates"]
         ]
-        print_table("Candidates", ("site", "distance", "leaves", "arrives", "cost", "verdict"), rows)
+        print_table("Candidates", ("site", "distance", "leaves", "arrives", "cost", "verdict"), sites)
     if story["picklists"]:
         print_table("Picklists", PICKLIST, [tuple(one.values()) for one in story["picklists"]])
     if story["parcels"]:
