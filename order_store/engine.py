@@ -32,7 +32,7 @@ class Store:
 
     `begin()` is for writing: one transaction, committed at its end. SQLite takes its write lock at the
     start (BEGIN IMMEDIATE), so that a transaction never fails half-way because another one wrote first;
-    writers queue for up to 30 s. `read()` is one consistent snapshot on SQLite, and one transaction on
+    writers queue for up to 150 s. `read()` is one consistent snapshot on SQLite, and one transaction on
     PostgreSQL. Neither may span I/O to a vendor.
 
     Attributes:
@@ -119,19 +119,19 @@ def open_store(url: str, keys: "KeyStore | None" = None) -> Store:
             `postgresql+psycopg://...`; `postgresql://` is read as psycopg 3.
         keys: What its personal data is sealed with. A hub always has them.
     """
-    parsed = make_url(url)
+    parsed = make_url(url)  # hide_parameters below: errors tell the statement, never the values
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:" and not parsed.query:
             path = Path(parsed.database)
             path.parent.mkdir(parents=True, exist_ok=True)
             touch_private(path)
-        engine = create_engine(parsed)
+        engine = create_engine(parsed, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return Store(engine, keys)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    return Store(create_engine(parsed, pool_pre_ping=True), keys)
+    return Store(create_engine(parsed, pool_pre_ping=True, hide_parameters=True), keys)
 
 
 # sqlite3 looks for an adapter of every None that it binds, and asks None itself when it finds none,
@@ -154,5 +154,15 @@ def _prepare_sqlite(dbapi: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: A
 
 
 def _begin_sqlite(tx: Connection) -> None:
-    write = tx.get_execution_options().get("orderhub_write", False)
-    tx.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    if not tx.get_execution_options().get("orderhub_write", False):
+        tx.exec_driver_sql("BEGIN")
+        return
+    # Whoever waits asks again and again, so one of many may come too late each time: then it waits on.
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            tx.exec_driver_sql("BEGIN IMMEDIATE")
+        except sqlalchemy.exc.OperationalError as error:
+            if not left or not was_ended_for_another(error):
+                raise
+        else:
+            return

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy.exc
@@ -11,7 +12,7 @@ from sqlalchemy import select, text
 from normalization.records import StockLevel
 from normalization.statuses import StockBasis
 from order_store.connections import register_connection
-from order_store.engine import ATTEMPTS, Store, was_ended_for_another
+from order_store.engine import ATTEMPTS, Store, open_store, was_ended_for_another
 from order_store.schema.fulfilment import stock_positions
 from order_store.schema.reading import connections
 from order_store.stock import apply_snapshot
@@ -99,3 +100,29 @@ def test_an_older_snapshot_that_waited_for_a_newer_one_changes_nothing(store: St
     with store.read() as tx:
         row = tx.execute(select(stock_positions)).one()
     assert (row.on_hand, row.observed_at) == (7, at)
+
+
+def test_a_writer_that_waited_in_vain_goes_on_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's own time-out is over before the writer in front of it is done."""
+    monkeypatch.setattr("order_store.engine.BUSY_TIMEOUT_MS", 200)
+    store = open_store(f"sqlite:///{tmp_path / 'hub.db'}")
+    store.create_all()
+    done: list[str] = []
+
+    def second() -> None:
+        with store.begin() as tx:
+            register_connection(tx, "b", "x", "channel")
+        done.append("b")
+
+    waiting = threading.Thread(target=second)
+    with store.begin() as tx:
+        waiting.start()
+        waiting.join(0.5)
+        register_connection(tx, "a", "x", "channel")
+        assert not done
+    waiting.join(30)
+    with store.read() as tx:
+        assert sorted(tx.scalars(select(connections.c.name))) == ["a", "b"]
+    store.close()

@@ -116,7 +116,17 @@ def site(tmp_path: Path) -> Iterator[Site]:
             workers = []
             for number in (1, 2):
                 config = str(ROOT / "deploy" / "celery" / "celery.yaml")
-                command = [str(BIN / "dagster-celery"), "worker", "start", "-y", config, "-n", f"w{number}"]
+                command = [
+                    str(BIN / "dagster-celery"),
+                    "worker",
+                    "start",
+                    "-A",
+                    "dagster_celery.app",
+                    "-y",
+                    config,
+                    "-n",
+                    f"w{number}",
+                ]
                 worker = Process(f"worker-{number}", [*command, "--", "--concurrency=1"], environ, tmp_path)
                 stack.callback(worker.end)
                 workers.append(worker)
