@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,6 @@ import duckdb
 import jsonschema
 import msgspec
 import pytest
-from sqlalchemy import text
 from typer.testing import CliRunner
 
 from analytics.build import build
@@ -23,10 +23,9 @@ from normalization import registry
 from normalization.records import CanonicalOrder
 from normalization.registry import Context
 from order_store.connections import connection_id
-from order_store.engine import open_store
-from order_store.migrations import upgrade
 from order_store.orders import apply_orders
-from order_store.outbox import State, claim, enqueue, messages, settle
+from order_store.outbox import State, claim, enqueue, settle
+from order_store.quarantine import Failure, quarantine_records
 from pipelines.cli.app import app
 from pipelines.hub import open_hub
 from pipelines.services.kpis import kpi_file
@@ -224,7 +223,8 @@ def test_files_lie_where_the_pages_say(small_hub: Path) -> None:
     assert (small_hub / ".orderhub" / "state").is_dir()
 
 
-def test_sending_again_by_hand_works(small_hub: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def waiting_hub() -> None:
+    """An order whose confirmation the channel refused, and a record in quarantine."""
     with open_hub() as hub, hub.store.begin() as tx:
         shop, now = connection_id(tx, "shop"), hub.clock.now()
         (applied,) = apply_orders(tx, shop, [example()], now=now)
@@ -239,17 +239,21 @@ def test_sending_again_by_hand_works(small_hub: Path, capsys: pytest.CaptureFixt
         )
         (row,) = claim(tx, shop, "a sender", now, timedelta(minutes=1), 1)
         assert settle(tx, row, State.REJECTED, now=now, reason="no such carrier")
-    run(*blocks(DOCS / "operating.md", "python"), "again")
-    assert "confirm_shipment P-1 rejected no such carrier" in capsys.readouterr().out
-    with open_hub() as hub, hub.store.read() as tx:
-        assert [one.state for one in messages(tx)] == [State.PENDING]
+        quarantine_records(tx, shop, [Failure("orders", "9", "undecodable", "no JSON", "a", 0, now)], now)
 
 
-def test_the_statement_for_a_restored_store_fits_the_schema(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/orders.db"
-    upgrade(url)
-    store = open_store(url)
-    (statement,) = blocks(DOCS / "operating.md", "sql")
-    with store.begin() as tx:
-        assert tx.execute(text(statement)).rowcount == 0
-    store.close()
+def test_the_commands_of_the_page_on_recovery_work(small_hub: Path) -> None:
+    """Each is run as it stands; the doctor's vendors are not there, and one may be told of only once."""
+    waiting_hub()
+    shown = [line for block in blocks(DOCS / "recovery.md", "console") for line in block.splitlines()]
+    assert len(shown) > 10
+    for command in shown:
+        program, *arguments = shlex.split(command.removeprefix("$ "))
+        assert program == "orderhub"
+        if arguments[0] == "doctor":
+            arguments += [] if "--no-vendors" in arguments else ["--no-vendors"]
+        result = CliRunner().invoke(app, arguments)
+        settled = arguments[:2] in (["outbox", "done"], ["outbox", "dismiss"])
+        expected = (0, 1) if settled or arguments[0] == "doctor" else (0,)
+        assert result.exit_code in expected, (command, result.output, result.exception)
+    assert (small_hub / "backups" / "monday" / "manifest.json").exists()

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from normalization.statuses import WmsState
 from order_store.adoption import name_references, unknown_references
 from order_store.connections import connection_id
 from order_store.picklists import ENDED, State
+from order_store.schema.base import EPOCH
 from order_store.schema.fulfilment import allocations, parcels, picklists, stock_positions
 from pipelines.hub import Hub
 from pipelines.services.findings import Finding
@@ -27,6 +28,8 @@ from pipelines.services.recover import adopt_unknown
 from pipelines.services.repairs import read_stock_again, send_picklist_again
 from pipelines.services.warehouse import SHIPMENTS, STOCK, store_shipments
 
+GRACE = timedelta(minutes=15)
+"""What changed since then may still be on its way."""
 Told = tuple[Page, WmsShipment]
 """A shipment, with a page that holds it alone."""
 
@@ -47,7 +50,7 @@ def wms_findings(hub: Hub, connection: str, since: datetime) -> Iterator[Finding
         found = told.get(row.reference) or _asked(hub, connection, row.wms_id)
         if found is None:
             yield _missing(connection, row)
-        elif words := _difference(row, found[1]):
+        elif not _is_fresh(row, found[1], hub.clock.now()) and (words := _difference(row, found[1])):
             yield Finding(
                 "shipment_differs",
                 f"{connection} {row.reference}",
@@ -123,6 +126,16 @@ def _missing(connection: str, row: Any) -> Finding:  # noqa: ANN401 -- a row
     )
 
 
+def _is_fresh(row: Any, told: WmsShipment, now: datetime) -> bool:  # noqa: ANN401 -- a row
+    """Whether the change, or the hub's own word to the WMS, is so young that the next round will read it."""
+    try:
+        changed = datetime.fromisoformat(told.version.revision)
+    except ValueError:
+        changed = EPOCH
+    accepted = row.accepted_at or EPOCH
+    return max(changed, accepted) > now - GRACE
+
+
 def _difference(row: Any, told: WmsShipment) -> str:  # noqa: ANN401 -- a row
     """In words; empty if there is none. What the hub is about to change at the WMS is none."""
     if told.state is WmsState.UNKNOWN or row.state in (State.CANCELLING, State.EXCEPTION):
@@ -137,7 +150,7 @@ def _difference(row: Any, told: WmsShipment) -> str:  # noqa: ANN401 -- a row
 
 
 def _stock(hub: Hub, connection: str) -> Iterator[Finding]:
-    """Positions whose figure is another than the WMS's now, less what the hub's orders have moved since."""
+    """Positions whose figure is another than the WMS's now, and not for what the hub's own orders took."""
     theirs, seen = _levels(hub, connection)
     if not seen:
         return
@@ -149,8 +162,8 @@ def _stock(hub: Hub, connection: str) -> Iterator[Finding]:
     if not ours:
         return
     for place in sorted(ours.keys() | theirs.keys()):
-        here = ours.get(place, 0) - moved.get(place, 0)
-        if (there := theirs.get(place, 0)) != here:
+        here, there = ours.get(place, 0), theirs.get(place, 0)
+        if not here - moved.get(place, 0) <= there <= here:
             yield Finding(
                 "stock_differs",
                 f"stock {place[0]} {place[1]}",
@@ -186,22 +199,14 @@ def _of(mapping: registry.WmsMapping, record: RawRecord, context: Context) -> Se
 
 
 def _moved(tx: Transaction, codes: Sequence[str]) -> dict[tuple[str, str], int]:
-    """Units that the hub's orders have taken since each position's snapshot."""
-    one, position = allocations.c, stock_positions.c
+    """Units that the hub's orders may have taken since each position's snapshot: picked, shipped, accepted."""
+    one = allocations.c
     query = (
-        select(one.warehouse, one.sku, one.units, one.shipped, position.basis)
-        .join(stock_positions, (position.warehouse == one.warehouse) & (position.sku == one.sku))
-        .where(
-            one.warehouse.in_(codes),
-            one.released_at.is_(None),
-            ((position.basis == "physical") & (one.shipped_at >= position.observed_at))
-            | ((position.basis == "net_of_accepted") & (one.accepted_at >= position.observed_at)),
-        )
+        select(one.warehouse, one.sku, func.sum(one.units).label("units"))
+        .where(one.warehouse.in_(codes), one.settled_at.is_(None))
+        .group_by(one.warehouse, one.sku)
     )
-    moved: dict[tuple[str, str], int] = defaultdict(int)
-    for row in tx.execute(query):
-        moved[row.warehouse, row.sku] += row.shipped if row.basis == "physical" else row.units
-    return moved
+    return {(row.warehouse, row.sku): int(row.units) for row in tx.execute(query)}
 
 
 def _read_again(hub: Hub, connection: str, page: Page) -> None:

@@ -82,8 +82,10 @@ def set_status(hub: Hub, order_id: int) -> None:
     with hub.store.begin() as tx:
         lock_orders(tx, [order_id])
         changed = refresh_status(tx, [order_id])
+        if order_id not in changed:
+            return  # another repair of the order has done it
         why = "it was not what the quantities say"
-        detail = {"status": changed[order_id].value} if order_id in changed else None
+        detail = {"status": changed[order_id].value}
         add_events(tx, [Event(order_id, hub.clock.now(), "status_corrected", SOURCE, why, detail)])
 
 

@@ -179,7 +179,11 @@ def _drop_everything(tx: Connection) -> None:
     drop_views(tx)
     present = MetaData()
     present.reflect(tx)
-    present.drop_all(tx)
+    if is_sqlite(tx):
+        present.drop_all(tx)
+        return
+    for table in present.sorted_tables:  # with what temporary tables of other sessions take from them
+        tx.exec_driver_sql(f'DROP TABLE "{table.name}" CASCADE')
 
 
 def _load(tx: Connection, folder: Path, manifest: Manifest, progress: Progress) -> int:

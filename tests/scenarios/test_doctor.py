@@ -1,0 +1,219 @@
+"""The doctor beside the sandbox: nothing in a healthy hub; what diverges is found, explained, repaired."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select, text, update
+from typer.testing import CliRunner
+
+from order_store.events import timeline
+from order_store.hub_events import list_hub_events
+from order_store.schema.fulfilment import outbox, parcels, picklists
+from order_store.schema.orders import orders
+from pipelines.cli.app import app
+from pipelines.services.doctor import examine, repair
+from pipelines.services.findings import Finding
+from sandbox.registry import CONNECTIONS
+
+OpenStage = Callable[..., Any]
+SPOON = "SPOON-BRASS"
+CHANNEL, WMS, SITE = "shopify-eu", "tryton-lyon", "LYS"
+
+
+def shipped(open_stage: OpenStage, hours: float = 14) -> tuple[Any, Any]:
+    """An order that Lyon has shipped; the channel was told, and UPS or DHL has the parcel."""
+    stage = open_stage(*CONNECTIONS)
+    stage.set_stock(SPOON, {SITE: 50})
+    order = stage.place(CHANNEL, lines=[(SPOON, 2)], country="FR")
+    stage.wait(minutes=15)
+    stage.cycle()
+    stage.wait(hours=hours)
+    stage.cycle()
+    stage.wait(minutes=30)
+    stage.cycle()
+    return stage, order
+
+
+def run(stage: Any, statement: str) -> None:  # noqa: ANN401
+    with stage.hub.store.begin() as tx:
+        tx.execute(text(statement))
+
+
+def found_and_repaired(stage: Any, check: str) -> Finding:  # noqa: ANN401
+    """The one finding of a check; all is repaired, and nothing is left."""
+    stage.wait(minutes=1)  # what is read again is newer than what was read before
+    findings = examine(stage.hub)
+    (finding,) = [one for one in findings if one.check == check]
+    assert finding.what
+    assert finding.remedy
+    done = repair(stage.hub, findings)
+    assert [one.error for one in done if one.error] == []
+    assert finding in [one.finding for one in done]
+    stage.wait(minutes=2)
+    stage.cycle()
+    assert examine(stage.hub) == []
+    return finding
+
+
+def test_a_healthy_hub_has_nothing_at_any_step(open_stage: OpenStage) -> None:
+    stage = open_stage(*CONNECTIONS, seed=4)
+    assert examine(stage.hub) == []
+    for number in range(6):
+        stage.place(list(stage.sandbox.vendors)[number % 4])
+    stage.wait(minutes=30)
+    for hours in (5, 14, 30):
+        stage.cycle()
+        assert examine(stage.hub) == []
+        stage.wait(hours=hours)
+
+
+def test_a_shipment_that_the_hub_missed(open_stage: OpenStage) -> None:
+    """The WMS shipped, and the hub still says accepted: the parcel is read, and the channel told."""
+    stage, order = shipped(open_stage, hours=1)
+    stage.wait(hours=20)
+    (shipment,) = stage.world.shipments_of(WMS)
+    assert shipment.tracking_number
+    finding = found_and_repaired(stage, "shipment_differs")
+    assert "the warehouse says shipped, the hub" in finding.what
+    assert stage.stored(order).lines[0]["shipped"] == 2
+    assert order.told_units(order.lines[0].line_id) == 2
+
+
+def test_a_shipment_that_the_wms_never_had(open_stage: OpenStage) -> None:
+    stage, order = shipped(open_stage, hours=1)
+    stage.world.shipments.clear()
+    finding = found_and_repaired(stage, "shipment_missing")
+    assert "the warehouse does not know it" in finding.what
+    (again,) = stage.world.shipments_of(WMS)
+    with stage.hub.store.read() as tx:
+        (picklist,) = tx.execute(select(picklists)).all()
+        kinds = [one.kind for one in timeline(tx, picklist.order_id) if one.source == "doctor"]
+    assert (again.reference, again.wms_id) == (picklist.reference, picklist.wms_id)
+    assert kinds == ["picklist_reopened"]
+    assert stage.stored(order).row["status"] in ("allocated", "picking")
+
+
+def test_stock_that_drifted_at_the_warehouse(open_stage: OpenStage) -> None:
+    stage, _order = shipped(open_stage)
+    stage.set_stock(SPOON, {SITE: 17})
+    finding = found_and_repaired(stage, "stock_differs")
+    assert (finding.record, "the warehouse says 17" in finding.what) == (f"stock {SITE} {SPOON}", True)
+    with stage.hub.store.read() as tx:
+        assert [one.kind for one in list_hub_events(tx, f"stock {WMS}")][:1] == ["stock_read_again"]
+
+
+def test_stock_that_drifted_in_the_hub(open_stage: OpenStage) -> None:
+    stage, _order = shipped(open_stage)
+    run(
+        stage,
+        f"UPDATE stock_positions SET on_hand = on_hand + 3 WHERE sku = '{SPOON}' AND warehouse = '{SITE}'",
+    )
+    findings = {one.check for one in examine(stage.hub)}
+    assert findings == {"bins", "stock_differs"}
+    found_and_repaired(stage, "bins")
+
+
+def test_a_confirmation_that_the_channel_lost(open_stage: OpenStage) -> None:
+    stage, order = shipped(open_stage)
+    assert order.told_units(order.lines[0].line_id) == 2
+    order.told.clear()
+    order.touch(stage.world.now) if hasattr(order, "touch") else None
+    stage.wait(minutes=20)
+    finding = found_and_repaired(stage, "confirmation_lost")
+    assert "told 2, shown 0" in finding.what
+    assert order.told_units(order.lines[0].line_id) == 2
+
+
+def test_an_order_that_the_hub_lost(open_stage: OpenStage) -> None:
+    stage = open_stage(CHANNEL)
+    order = stage.place(CHANNEL)
+    stage.wait(minutes=40)
+    stage.read(CHANNEL)
+    key = stage.stored(order).row["id"]
+    with stage.hub.store.begin() as tx:
+        for table in ("order_lines", "line_components", "order_shipping", "order_charges", "payments"):
+            tx.execute(text(f"DELETE FROM {table} WHERE order_id = {key}"))
+        for table in ("personal_data", "order_events", "holds"):
+            tx.execute(text(f"DELETE FROM {table} WHERE order_id = {key}"))
+        tx.execute(delete(orders).where(orders.c.id == key))
+    findings = [one for one in examine(stage.hub) if one.check == "order_missing"]
+    assert [one.record for one in findings] == [f"{CHANNEL} {order.number}"]
+    repair(stage.hub, findings)
+    assert stage.knows(order)
+
+
+@pytest.mark.parametrize(
+    ("check", "statement", "event"),
+    [
+        ("status", "UPDATE orders SET status = 'open'", "status_corrected"),
+        ("units", "UPDATE order_lines SET shipped = 1, picked = 1", "units_corrected"),
+        ("allocated", "UPDATE order_lines SET allocated = 9", "units_corrected"),
+        (
+            "reserved",
+            "UPDATE stock_positions SET reserved = 4 WHERE sku = 'SPOON-BRASS' AND warehouse = 'LYS'",
+            "",
+        ),
+        ("money", "UPDATE orders SET total_minor = total_minor + 1", ""),
+        ("untold_parcel", "DELETE FROM outbox WHERE operation = 'confirm_shipment'", ""),
+        ("lease", "INSERT INTO leases (name, owner, fence, until) VALUES ('read:x', 'dead', 1, 5)", ""),
+    ],
+)
+def test_what_does_not_balance_in_the_hub(
+    open_stage: OpenStage, check: str, statement: str, event: str
+) -> None:
+    stage, order = shipped(open_stage)
+    run(stage, statement)
+    if check == "untold_parcel":
+        run(stage, "UPDATE parcels SET confirmed_at = NULL")
+        run(stage, "UPDATE order_lines SET confirmed = 0")
+    found_and_repaired(stage, check)
+    with stage.hub.store.read() as tx:
+        told = [one for one in timeline(tx, stage.stored(order).row["id"]) if one.source == "doctor"]
+    assert [one.kind for one in told] == ([event] if event else [])
+    assert all(one.why for one in told)
+    with stage.hub.store.read() as tx:
+        confirmed = tx.scalar(select(parcels.c.confirmed_at))
+        messages = tx.execute(select(outbox).where(outbox.c.settled_at.is_(None))).all()
+    assert confirmed is not None
+    assert messages == []
+
+
+def test_landing_files_that_are_not_recorded_and_that_are_gone(open_stage: OpenStage) -> None:
+    stage, _order = shipped(open_stage)
+    paths = stage.hub.landing.paths(WMS, "stock")
+    with stage.hub.store.begin() as tx:
+        tx.execute(text("DELETE FROM landing_files WHERE path = :path"), {"path": paths[0]})
+    assert [one.check for one in examine(stage.hub, vendors=False)] == []  # it may be about to be recorded
+    gone = stage.hub.landing.paths(WMS, "shipments")[0]
+    stage.hub.landing._files.rm_file(f"{stage.hub.landing._root}/{gone}")
+    (finding,) = examine(stage.hub, vendors=False)
+    assert (finding.check, finding.record, finding.repair) == ("landing", f"file {gone}", None)
+    assert finding.remedy == "put it back from a backup"
+
+
+def test_a_picklist_and_a_message_that_wait_for_a_person(open_stage: OpenStage) -> None:
+    stage, _order = shipped(open_stage)
+    with stage.hub.store.begin() as tx:
+        tx.execute(update(outbox).where(outbox.c.id == 1).values(state="needs_person", settled_at=None))
+    (finding,) = examine(stage.hub, vendors=False)
+    assert (finding.check, finding.repair) == ("message", None)
+    assert "orderhub outbox show 1" in finding.remedy
+
+
+def test_the_command_tells_machines_and_repairs(open_stage: OpenStage) -> None:
+    stage, _order = shipped(open_stage)
+
+    def doctor(*arguments: str) -> tuple[int, dict[str, Any]]:
+        command = ["doctor", "--json", "--no-vendors", *arguments]
+        result = CliRunner().invoke(app, command, env=stage.environ)
+        return result.exit_code, json.loads(result.stdout.splitlines()[-1])
+
+    assert doctor() == (0, {"balances": True, "findings": [], "repaired": []})
+    run(stage, "UPDATE orders SET status = 'open'")
+    status, found = doctor()
+    assert (status, found["balances"], found["findings"][0]["check"]) == (1, False, "status")
+    status, found = doctor("--repair", "--yes")
+    assert (status, found["balances"]) == (0, True)
+    assert [one["error"] for one in found["repaired"]] == [None]
