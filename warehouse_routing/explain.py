@@ -8,7 +8,7 @@ import numpy as np
 from warehouse_routing.causes import backorders
 from warehouse_routing.landscape import OPEN
 from warehouse_routing.next_best import Alternatives
-from warehouse_routing.objective import Measure
+from warehouse_routing.objective import Measure, cost_as_it_stands
 from warehouse_routing.one_order import Shelves
 from warehouse_routing.plan import (
     AssignedLine,
@@ -69,7 +69,7 @@ class Explaining:
         order = measure.land.orders[n].order
         kept = {one.kept for one in assignments if one.kept is not None}
         withdrawn = tuple(one.key for one in order.standing if one.key not in kept)
-        saving = _cost_as_it_stands(measure, n) - money if withdrawn else 0
+        saving = cost_as_it_stands(measure.land, n) - money if withdrawn else 0
         prices = self._prices(n)
         words = reasons(measure, n, assignments, left, seen, withdrawn, saving, prices, next_best)
         return OrderPlan(
@@ -194,21 +194,3 @@ def _as_it_stands(standing: Sequence[Standing], site: str, lines: Sequence[Assig
     """The parcel that is planned already just so."""
     units = {line.line_id: line.units for line in lines}
     return next((one for one in standing if one.site == site and dict(one.lines) == units), None)
-
-
-def _cost_as_it_stands(measure: Measure, n: int) -> int:
-    """What the order costs if its standing parcels stay."""
-    one = measure.land.orders[n]
-    at = {site.code: w for w, site in enumerate(measure.land.sites)}
-    ids = [line.line_id for line in one.lines]
-    money = measure.splits(n, len(one.order.standing), 0)
-    for standing in one.order.standing:
-        portions = []
-        for portion in measure.portions[n]:
-            share = standing.lines.get(ids[portion.line], 0) / one.lines[portion.line].units
-            if share and portion.units <= standing.lines[ids[portion.line]]:
-                portions.append(portion)
-        w = at.get(standing.site)
-        if w is not None and portions and measure.land.usable[:, n, w].any():
-            money += measure.parcel(n, w, portions)[1]
-    return money

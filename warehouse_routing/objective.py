@@ -18,6 +18,7 @@ from warehouse_routing.batch import Flags, Floats, Ints
 from warehouse_routing.landscape import OPEN, Landscape, Quote
 from warehouse_routing.policy import BackorderRule, Policy, Strategy
 from warehouse_routing.preparing import Prepared
+from warehouse_routing.problem import Site, Standing
 
 URGENCY = 0.01
 """Share by which an order's waiting costs more than that of the last in turn."""
@@ -146,7 +147,7 @@ def measure_of(land: Landscape) -> Measure:
     for rules, rows in _by_rules(land.orders):
         _weigh(land, rules, rows, portions, most, per_parcel, per_unit, money, worst)
     per_unit += NEARER * money[:, None] * np.nan_to_num(land.km)
-    _charge_moves(land, per_parcel)
+    _charge_moves(land, per_parcel, money)
     dearest = OUTCLASSED * float(worst.max(initial=0.0)) + 1.0
     waiting = np.array([_waiting(one, dearest, at / max(1, shape[0])) for at, one in enumerate(land.orders)])
     return Measure(
@@ -307,14 +308,54 @@ def same_market(rules: Policy, one: str, other: str) -> bool:
     return one == other or any(one in market and other in market for market in rules.markets)
 
 
-def _charge_moves(land: Landscape, per_parcel: Floats) -> None:
-    """An order that stands pays for each parcel at a site where it has none: no move without a gain."""
+def _charge_moves(land: Landscape, per_parcel: Floats, money: Floats) -> None:
+    """An order that stands pays for each parcel at a site where it has none: no move without a gain.
+
+    Where something else than money counts first, a site is open to such an order only if the whole order from
+    there saves enough money: else every kilometre would be a reason to move.
+    """
     for n, one in enumerate(land.orders):
-        if one.order.standing:
-            rule = one.rules.reconsider
-            sent = any(standing.sent for standing in one.order.standing)
-            least = (rule.saving_after_sending if sent else rule.saving) or 0
-            stays = {standing.site for standing in one.order.standing}
-            for w, site in enumerate(land.sites):
-                if site.code not in stays:
-                    per_parcel[n, w] += least
+        if not one.order.standing:
+            continue
+        rule = one.rules.reconsider
+        sent = any(standing.sent for standing in one.order.standing)
+        least = (rule.saving_after_sending if sent else rule.saving) or 0
+        stays = {standing.site for standing in one.order.standing}
+        now = cost_as_it_stands(land, n)
+        for w, site in enumerate(land.sites):
+            if site.code in stays or land.shut[n, w] != OPEN:
+                continue
+            per_parcel[n, w] += money[n] * least
+            quote = land.quote(n, w, sum(land.grams[n]))
+            if not _by_money(one.rules) and (
+                quote is None or quote.price + _work(site, one, None) > now - least
+            ):
+                per_parcel[n, w] = np.inf
+
+
+def cost_as_it_stands(land: Landscape, n: int) -> int:
+    """What an order costs, tariff, handling and splits, if its standing parcels stay."""
+    one = land.orders[n]
+    at = {site.code: w for w, site in enumerate(land.sites)}
+    total = one.rules.prices.split * max(0, len(one.order.standing) - 1)
+    for standing in one.order.standing:
+        w = at.get(standing.site)
+        if w is None:
+            continue
+        grams = sum(
+            weight * standing.lines.get(line.line_id, 0) // line.units
+            for weight, line in zip(land.grams[n], one.lines, strict=True)
+        )
+        quote = land.quote(n, w, grams)
+        total += (quote.price if quote else 0) + _work(land.sites[w], one, standing)
+    return total
+
+
+def _work(site: Site, one: Prepared, standing: Standing | None) -> int:
+    """Handling of a standing parcel, or of the whole order in one."""
+    held = (
+        sum(standing.components.values())
+        if standing
+        else sum(part.units * line.units for line in one.lines for part in line.components)
+    )
+    return site.handling_parcel + site.handling_unit * held

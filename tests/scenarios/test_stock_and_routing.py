@@ -1,4 +1,4 @@
-"""Stock and routing, as they went wrong elsewhere (S23 to S25, S28)."""
+"""Stock and routing, as they went wrong elsewhere (S23 to S30)."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ with open_hub() as hub:
     sys.stdin.readline()
     route_orders(hub)
 """
-SPOON = "SPOON-BRASS"
+SPOON, OTHER = "SPOON-BRASS", "STRAINER-MESH"
 
 
 def ready(stage: Any, units: Mapping[str, int], wishes: list[list[tuple[str, int]]]) -> list[Any]:  # noqa: ANN401
@@ -105,6 +105,74 @@ def test_s25_a_line_that_may_be_split_is_allocated_once(
     assert given.get("LYS", 0) <= 10
     assert given.get("BER", 0) <= 15
     assert stage.stored(order).lines[0]["allocated"] == units
+
+
+def by_strategy(*names: str, **lines: str) -> Callable[[str], str]:
+    """The sandbox's hub.yaml with these strategies, and more lines in its routing section."""
+
+    def change(config: str) -> str:
+        more = "".join(f"  {key}: {value}\n" for key, value in lines.items())
+        return config.replace(
+            "  strategies: [fewest_parcels, cheapest]", f"{more}  strategies: [{', '.join(names)}]"
+        )
+
+    return change
+
+
+def test_s24_two_kits_that_need_the_same_component_do_not_both_get_it(open_stage: OpenStage) -> None:
+    stage = open_stage("shopify-eu", "tryton-lyon")
+    ready(stage, {"LYS": 5}, [[("EU-MATCHA-SET", 5)], [("EU-MATCHA-SET", 5)]])
+    route_orders(stage.hub)
+    assert allocated(stage) == {"LYS": 5}
+
+
+def test_s25_10_and_15_units_and_a_line_of_13_by_nearness_are_10_and_3(open_stage: OpenStage) -> None:
+    """Not 10 and 13."""
+    stage = open_stage("shopify-eu", "tryton-lyon", config=by_strategy("nearest"))
+    (order,) = ready(stage, {"LYS": 10, "BER": 15}, [[(SPOON, 13)]])
+    route_orders(stage.hub)
+    assert allocated(stage) == {"LYS": 10, "BER": 3}
+    assert stage.stored(order).lines[0]["allocated"] == 13
+
+
+def test_s26_a2_b4_c5_and_a_line_of_5_goes_from_c_alone(open_stage: OpenStage) -> None:
+    stage = open_stage("shopify-eu", "tryton-lyon", "shipbob-us")
+    stage.set_stock(SPOON, {"LYS": 2, "BER": 4, "ORD": 5})
+    stage.read_stock("shipbob-us")
+    ready(stage, {"LYS": 2, "BER": 4, "ORD": 5}, [[(SPOON, 5)]])
+    route_orders(stage.hub)
+    assert allocated(stage) == {"ORD": 5}
+
+
+def test_s26_with_the_nearest_first_it_is_two_sites_at_most(open_stage: OpenStage) -> None:
+    nearest = by_strategy("nearest", max_sites="2")
+    stage = open_stage("shopify-eu", "tryton-lyon", "shipbob-us", config=nearest)
+    stage.set_stock(SPOON, {"LYS": 2, "BER": 4, "ORD": 5})
+    stage.read_stock("shipbob-us")
+    ready(stage, {"LYS": 2, "BER": 4, "ORD": 5}, [[(SPOON, 5)]])
+    route_orders(stage.hub)
+    assert allocated(stage) == {"LYS": 2, "BER": 3}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "sites", "cost"), [("cheapest", {"LYS", "BER"}, 1591), ("fewest_parcels", {"ORD"}, 2256)]
+)
+def test_s27_the_cheapest_splits_and_fewest_parcels_does_not(
+    open_stage: OpenStage, tmp_path: Path, strategy: str, sites: set[str], cost: int
+) -> None:
+    """22.56 in one parcel, 8.34 + 7.57 in two."""
+    rates = tmp_path / "contract.csv"
+    rates.write_text("service,price,warehouse\nparcel,8.34,LYS\nparcel,7.57,BER\nparcel,22.56,ORD\n")
+    wanted = by_strategy(strategy, tariff=str(rates))
+    stage = open_stage("shopify-eu", "tryton-lyon", "shipbob-us", config=wanted)
+    stage.set_stock(OTHER, {"BER": 9, "ORD": 9})
+    stage.set_stock(SPOON, {"LYS": 9, "ORD": 9})
+    stage.read_stock("shipbob-us")
+    (order,) = ready(stage, {"LYS": 9, "ORD": 9}, [[(SPOON, 1), (OTHER, 1)]])
+    result = route_orders(stage.hub)
+    assert {site for sku in (SPOON, OTHER) for site in allocated(stage, sku)} == sites
+    assert result.cost_minor == cost
+    assert stage.stored(order).row["status"] == "allocated"
 
 
 def test_s28_a_site_with_room_for_three_parcels_a_day_gets_exactly_three(open_stage: OpenStage) -> None:
