@@ -13,6 +13,7 @@ KINDS = (
     "stale_update",  # a list holds an older state of a record beside or instead of the newest
     "broken_record",  # a record with an impossible date or a wrong type
     "missing_address",  # names and streets are left out
+    "quoting_refusal",  # a write is refused in words that quote the buyer's name and street
 )
 
 

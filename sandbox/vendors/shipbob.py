@@ -105,6 +105,10 @@ class ShipBobVendor(Vendor):
         unknown = [p["reference_id"] for p in body["products"] if p["reference_id"] not in self.world.skus]
         if unknown:
             return json_answer({"Products": [f"No inventory for {', '.join(unknown)}."]}, 422)
+        if self.faults.strikes("quoting_refusal"):
+            person = body["recipient"]
+            told = f"{person['name']}, {person['address']['address1']}: no such address."
+            return json_answer({"Recipient": [told]}, 422)
         lines = [(product["reference_id"], product["quantity"]) for product in body["products"]]
         shipment = self.world.accept(
             self.connection, site.code, reference, lines, ship_to_of(body["recipient"])
