@@ -1,17 +1,22 @@
 """Orders that are allocated and not yet picked: when they move, when they stay, what a refusal leads to."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 from sqlalchemy import func, select
 
+from connectors.contract import Outcome, WriteResult
+from order_store.connections import connection_id
 from order_store.events import timeline
-from order_store.outbox import messages
+from order_store.outbox import State as Message
+from order_store.outbox import claim, messages, settle
 from order_store.picklists import State, StoredPicklist, picklists_of_order
 from order_store.schema.fulfilment import routing_decisions, stock_positions
 from order_store.schema.orders import order_events
 from pipelines.services.dispatch import dispatch
+from pipelines.services.outcomes import Settled, follow
 from pipelines.services.route import route_orders
 from pipelines.services.warehouse import sync_shipments, sync_stock
 from tests.scenarios.test_stock_and_routing import SPOON, allocated, ready
@@ -166,3 +171,40 @@ def test_a_line_that_waits_too_long_is_proposed_for_cancellation_once(open_stage
         kinds = tx.scalar(select(func.count()).select_from(order_events).where(proposed))
     assert kinds == 1
     assert stage.stored(order).row["status"] == "backordered"
+
+
+def refused(stage: Any) -> None:  # noqa: ANN401
+    """The WMS answers the push of the only picklist with a refusal."""
+    now = stage.hub.clock.now()
+    with stage.hub.store.begin() as tx:
+        wms = connection_id(tx, "tryton-lyon")
+        (row,) = claim(tx, wms, "test", now, timedelta(minutes=10), 10)
+        settle(tx, row, Message.REJECTED, now=now, reason="unknown product")
+        answer = WriteResult(Outcome.REJECTED, reason="unknown product")
+        follow(tx, Settled(row, answer, "tryton-lyon", None, now))
+
+
+def test_what_a_wms_refuses_goes_elsewhere_where_the_policy_says_so(open_stage: OpenStage) -> None:
+    stage = open_stage("shopify-eu", "tryton-lyon", config=configured(after_rejection="elsewhere"))
+    (order,) = ready(stage, {"LYS": 9, "BER": 9}, [[(SPOON, 2)]])
+    route_orders(stage.hub)
+    assert states(stage, order) == [("LYS", "planned")]
+    refused(stage)
+    assert route_orders(stage.hub).refused == 1
+    assert states(stage, order) == [("LYS", "cancelled"), ("BER", "planned")]
+    assert reserved(stage) == {"BER": 2}
+    refused(stage)
+    route_orders(stage.hub)
+    assert stage.stored(order).row["status"] == "backordered", "all have refused it"
+    stage.wait(days=1, minutes=1)
+    route_orders(stage.hub)
+    assert stage.stored(order).row["status"] == "allocated", "a day later they are asked again"
+
+
+def test_what_a_wms_refuses_waits_for_a_person_otherwise(open_stage: OpenStage) -> None:
+    stage = open_stage("shopify-eu", "tryton-lyon")
+    (order,) = ready(stage, {"LYS": 9, "BER": 9}, [[(SPOON, 2)]])
+    route_orders(stage.hub)
+    refused(stage)
+    assert route_orders(stage.hub).refused == 0
+    assert states(stage, order) == [("LYS", "exception")]

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from order_store.schema.fulfilment import allocations, picklists, stock_positions
 from pipelines.services.route import route_orders
+from tests.postgres import empty_database, running_postgres
 
 OpenStage = Callable[..., Any]
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +21,7 @@ ROUTE = """
 import sys
 from pipelines.hub import open_hub
 from pipelines.services.route import route_orders
+from tests.postgres import empty_database, running_postgres
 with open_hub() as hub:
     print("ready", flush=True)
     sys.stdin.readline()
@@ -48,8 +50,20 @@ def allocated(stage: Any, sku: str = SPOON) -> dict[str, int]:  # noqa: ANN401
         return {row[0]: int(row[1]) for row in tx.execute(query.group_by(allocations.c.warehouse))}
 
 
-def test_s23_one_unit_and_two_orders_routed_by_two_processes_at_once(open_stage: OpenStage) -> None:
-    stage = open_stage("shopify-eu", "tryton-lyon")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def on_each_database(request: pytest.FixtureRequest) -> Iterator[Callable[[str], str]]:
+    """Changes the sandbox's hub.yaml so that the order store is on one of them."""
+    if request.param == "sqlite":
+        yield str
+        return
+    with running_postgres() as server, empty_database(server) as url:
+        yield lambda config: config.replace("${ORDERHUB_STORE:-sqlite:///.orderhub/orders.db}", url)
+
+
+def test_s23_one_unit_and_two_orders_routed_by_two_processes_at_once(
+    open_stage: OpenStage, on_each_database: Callable[[str], str]
+) -> None:
+    stage = open_stage("shopify-eu", "tryton-lyon", config=on_each_database)
     orders = ready(stage, {"LYS": 1}, [[(SPOON, 1)], [(SPOON, 1)]])
     workers = [
         subprocess.Popen(
