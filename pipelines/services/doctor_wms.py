@@ -199,7 +199,7 @@ def _of(mapping: registry.WmsMapping, record: RawRecord, context: Context) -> Se
 
 
 def _moved(tx: Transaction, codes: Sequence[str]) -> dict[tuple[str, str], int]:
-    """Units that the hub's orders may have taken since each position's snapshot: picked, shipped, accepted."""
+    """Units that the hub's orders may have taken since each position's snapshot: picked, accepted."""
     one = allocations.c
     query = (
         select(one.warehouse, one.sku, func.sum(one.units).label("units"))

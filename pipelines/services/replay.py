@@ -86,6 +86,13 @@ def replays(stream: str) -> Callable[[StreamReplay], StreamReplay]:
     return register
 
 
+def replayed_streams() -> set[str]:
+    """The landing streams that replay knows what to do with."""
+    for module in _REPLAYING:
+        import_module(module)
+    return {ORDERS, *_STREAMS}
+
+
 def replay(
     store: Store,
     landing: Landing,
@@ -108,8 +115,7 @@ def replay(
     Raises:
         StoreNotEmptyError: If there are orders already.
     """
-    for module in _REPLAYING:
-        import_module(module)
+    replayed_streams()  # registers them
     with store.read() as tx:
         if tx.scalar(select(func.count()).select_from(select(orders.c.id).limit(1).subquery())):
             raise StoreNotEmptyError("replay fills an empty store; this one holds orders")

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from connectors.registry import KINDS, connector_class
 from order_store.orders import find_order
 from order_store.schema.orders import order_events, orders
-from pipelines.services.replay import replay
+from pipelines.services.replay import replay, replayed_streams
 from sandbox.registry import CHANNELS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,3 +82,10 @@ def test_s46_landing_replayed_into_an_empty_store_gives_the_same_orders(open_sta
         replayed = again[order.channel, order.external_id]
         assert replayed is not None
         assert replayed.order == stage.stored(order).order
+
+
+@pytest.mark.parametrize("connector", sorted(name for family in KINDS.values() for name in family))
+def test_s46_every_stream_that_lands_is_replayed(connector: str) -> None:
+    """A stream of a new connector cannot be left out: what it lands as must be known to replay."""
+    landed = {stream.lands_as for stream in connector_class(connector).streams.values()}
+    assert landed <= replayed_streams()
