@@ -153,7 +153,7 @@ def objective(instance: Instance, policy: str) -> Batch:
         raise InstanceError(f"there is no policy {policy}; use one of {', '.join(POLICIES)}")
     # leaving a unit costs more than all the parcels that an order may have
     most = int(batch.max_parcels.max(initial=1)) * float(price.max(initial=0.0)) + 1.0
-    return replace(batch, parcel_cost=price, unserved_cost=most * batch.part_units)
+    return replace(batch, parcel_cost=price, unserved_cost=(most * batch.part_units).astype(np.float64))
 
 
 def read_instance(folder: Path) -> Instance:
@@ -232,7 +232,7 @@ def instance_of(tables: Mapping[str, "pd.DataFrame"], costs: Mapping[str, float]
         part_sku=sku[sequence].astype(np.int64),
         part_units=units,
         parcel_cost=price,
-        unserved_cost=backorder * units,
+        unserved_cost=(backorder * units).astype(np.float64),
         stock=table,
         capacity=_capacity(sites),
         max_parcels=np.full(len(orders), int(most), np.int64),
@@ -296,7 +296,7 @@ def _lookup(frame: "pd.DataFrame", table: str, column: str, index: "pd.Index[Any
 def _numbers(frame: "pd.DataFrame", table: str, column: str) -> Floats:
     import pandas as pd
 
-    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    values: Floats = pd.to_numeric(frame[column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
     bad = ~np.isfinite(values)
     if bad.any():
         row = int(np.argmax(bad))
@@ -310,7 +310,8 @@ def _whole(frame: "pd.DataFrame", table: str, column: str, least: int) -> Ints:
     if bad.any():
         row = int(np.argmax(bad))
         raise InstanceError(
-            f"{table}, row {row + 2}: {column} {frame[column].iloc[row]} must be a whole number, {least} or more"
+            f"{table}, row {row + 2}: {column} must be a whole number from {least} up, "
+            f"not {frame[column].iloc[row]}"
         )
     return values.astype(np.int64)
 

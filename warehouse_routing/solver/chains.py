@@ -72,7 +72,7 @@ def move(order: int, arrays: Arrays, plan: Plan, scratch: Scratch, chain: Chain,
     chain.stamp[order] = chain.counts[0]
     chain.counts[1] = step + 1
     cost[order] = cost_of(order, arrays, plan)
-    return cost[order] - chain.old_cost[step]
+    return float(cost[order] - chain.old_cost[step])
 
 
 @compiled

@@ -30,6 +30,8 @@ def list_plans(
     first = arrays.line_start[order]
     lines = arrays.line_start[order + 1] - first
     sites = len(site_price)
+    if lines == 0:
+        return 0
     most = arrays.max_parcels[order]
     rest = np.zeros(lines + 1)
     for line in range(lines - 1, -1, -1):

@@ -152,6 +152,8 @@ def ascend(
         if step == steps or not on(step, best.bound):
             break
         imbalance(arrays, relaxation.site, excess, excess_room)
+        if step == 0 and start is None and max(excess.max(initial=0), excess_room.max(initial=0)) <= 0:
+            break  # nothing is scarce: each order has its cheapest plan, and that is the optimum
         length = first_step * (last_step / first_step) ** (step / steps)
         fades = 1.0 - MEMORY ** (step + 1), 1.0 - SPREAD ** (step + 1)
         for price, wanted, (mean, square) in (

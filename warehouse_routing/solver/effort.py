@@ -28,7 +28,7 @@ class Effort:
 def effort_for(orders: int) -> Effort:
     """The effort for a batch whose orders all compete."""
     if orders <= 300:
-        return Effort(steps=600, light=10, heavy=20, reach=0.6, nodes=2000)
+        return Effort(steps=600, light=10, heavy=20, reach=100.0, nodes=2000)
     if orders <= 1000:
         return Effort(steps=600, light=10, heavy=20, reach=0.25, nodes=50)
     if orders <= 2500:

@@ -5,7 +5,6 @@ better answer (reduced-cost fixing). Where all others can be listed, the answer 
 optimum and its bound is valid for the batch; where only the most promising are listed, it is a good answer.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +20,9 @@ PLANS = 60
 """The most plans per order that are listed."""
 
 LONGEST = EXACT_LINES
+WORTHWHILE = 1e-3
+"""Share of the cost for which HiGHS goes on looking."""
+
 TOLERANCE = 1e-6
 """Share by which a bound of HiGHS is lowered, for the tolerances it works with."""
 
@@ -148,17 +150,17 @@ def choose(arrays: Arrays, columns: Columns, site: Ints, nodes: int, seconds: fl
     lower = np.full(len(program.upper), -np.inf)
     lower[:orders] = 1.0
     model.row_lower_, model.row_upper_ = lower, program.upper
-    starts = np.zeros(count + 1, np.int32)
+    starts = np.zeros(count + 1, np.int64)
     starts[1:] = np.cumsum(np.bincount(unique // len(program.upper), minlength=count))
-    model.a_matrix_.start_ = starts
-    model.a_matrix_.index_ = (unique % len(program.upper)).astype(np.int32)
+    model.a_matrix_.start_ = starts.tolist()
+    model.a_matrix_.index_ = (unique % len(program.upper)).tolist()
     model.a_matrix_.value_ = value
     model.integrality_ = [highspy.HighsVarType.kInteger] * count
-    solver = highspy.Highs()
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
     for option, setting in (
         ("output_flag", False),
         ("threads", 1),
-        ("mip_rel_gap", 1e-3),
+        ("mip_rel_gap", WORTHWHILE),
         ("mip_max_nodes", nodes),
         ("time_limit", seconds),
     ):
@@ -189,8 +191,3 @@ def _sites_of(arrays: Arrays, columns: Columns, chosen: Floats, site: Ints) -> I
         first, last = arrays.line_start[columns.order[column] : columns.order[column] + 2]
         answer[first:last] = columns.site[column, : last - first]
     return answer
-
-
-def finite(bound: float) -> float:
-    """A bound, or none at all where there is no number."""
-    return bound if math.isfinite(bound) else 0.0

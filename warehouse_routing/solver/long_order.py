@@ -44,7 +44,7 @@ def ascent(lines: int, unserved: Floats, parcel_price: Floats, price: Floats) ->
                     slack[w] -= room
             bid[line] += room
             raised = True
-    return bid.sum()
+    return float(bid.sum())
 
 
 @compiled
@@ -63,7 +63,7 @@ def long_order(
     current = unserved[:lines].copy()
     for line in range(lines):
         chosen[line] = -1
-    total_unserved = current.sum()
+    total_unserved = float(current.sum())
     if parcels == 1 or whole_only:
         answer, pick = total_unserved, -1
         for w in range(sites):
@@ -86,9 +86,9 @@ def long_order(
             ):
                 chosen[line] = pick
         if parcels == 1:
-            return answer
+            return float(answer)
         if whole_only:
-            return min(answer, ascent(lines, unserved, parcel_price, price))
+            return min(float(answer), ascent(lines, unserved, parcel_price, price))
     used = np.zeros(sites, np.bool_)
     for _ in range(parcels):  # add the site that saves most, move lines to it, go on
         gain_best, pick = 1e-12, -1
