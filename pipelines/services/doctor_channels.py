@@ -85,9 +85,12 @@ def _differences(
         if own is None:
             words.append(f"line {line_id} is not in the hub")
             continue
+        shown = line.fulfilled
+        if own["fulfilled"] < shown <= own["confirmed"]:
+            shown = own["fulfilled"]  # the hub's own write, which comes back with the next read
         pairs = (
             ("wanted", line.ordered - line.cancelled, own["ordered"] - own["cancelled"]),
-            ("fulfilled", line.fulfilled, own["fulfilled"]),
+            ("fulfilled", shown, own["fulfilled"]),
         )
         words += [
             f"line {line_id}: {name} is {there} at the channel, {here} in the hub"
