@@ -21,9 +21,13 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, PageBreak, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 from reportlab.platypus.doctemplate import BaseDocTemplate
 
+from pipelines.words import one_line
+
 MARGIN = 15 * mm
 COLUMNS = (22 * mm, 26 * mm, 68 * mm, 14 * mm, 50 * mm)
 """Bin, lot, SKU and title, units, barcode: 180 mm, an A4 page less its margins."""
+LONGEST_WORD = 150
+"""Letters of anything that is printed."""
 WIDEST_BARCODE = COLUMNS[-1] - 6 * mm
 STYLE = getSampleStyleSheet()
 SMALL = ParagraphStyle("small", parent=STYLE["BodyText"], fontSize=8, leading=10)
@@ -91,6 +95,15 @@ def render(papers: Sequence[PicklistPaper]) -> bytes:
     return out.getvalue()
 
 
+def _word(text: str) -> str:
+    """A word that a channel or a WMS chose: no markup, no control character, not longer than some lines.
+
+    A title of a thousand letters would fit no page, and keep every other picklist from being printed.
+    """
+    shown = one_line(text)
+    return escape(shown if len(shown) <= LONGEST_WORD else f"{shown[: LONGEST_WORD - 1]}…")
+
+
 def _page_number(canvas: Canvas, _document: BaseDocTemplate) -> None:
     canvas.setFont("Helvetica", 8)
     canvas.drawRightString(A4[0] - MARGIN, MARGIN / 2, f"page {canvas.getPageNumber()}")
@@ -106,10 +119,10 @@ def _picklist(paper: PicklistPaper) -> list[Flowable]:
     units = sum(place.quantity for place in paper.places)
     facts.append(("Units", f"{units} from {len(paper.places)} places"))
     facts.append(("Printed", f"{paper.printed_at.astimezone(zone):%d %b %Y, %H:%M}"))
-    described = "<br/>".join(f"<b>{name}:</b> {escape(text)}" for name, text in facts)
+    described = "<br/>".join(f"<b>{name}:</b> {_word(text)}" for name, text in facts)
     head = Table(
         [
-            [Paragraph(f"Picklist {escape(paper.reference)}", STYLE["Title"]), ""],
+            [Paragraph(f"Picklist {_word(paper.reference)}", STYLE["Title"]), ""],
             [Paragraph(described, STYLE["BodyText"]), _barcode(paper.reference, 80 * mm, 14 * mm)],
         ],
         colWidths=(90 * mm, 90 * mm),
@@ -122,9 +135,9 @@ def _places(places: Sequence[Place]) -> Table:
     rows: list[list[Flowable | str]] = [["Bin", "Lot", "SKU", "Units", "Scan"]]
     rows += [
         [
-            Paragraph(escape(place.bin or "-"), PLACE),
-            Paragraph(escape(place.lot or "-"), SMALL),
-            Paragraph(f"<b>{escape(place.sku)}</b><br/>{escape(place.title)}", SMALL),
+            Paragraph(_word(place.bin or "-"), PLACE),
+            Paragraph(_word(place.lot or "-"), SMALL),
+            Paragraph(f"<b>{_word(place.sku)}</b><br/>{_word(place.title)}", SMALL),
             Paragraph(str(place.quantity), PLACE),
             _barcode(place.sku, WIDEST_BARCODE, 9 * mm, readable=False),
         ]
@@ -150,7 +163,7 @@ def _places(places: Sequence[Place]) -> Table:
 def _barcode(text: str, widest: float, height: float, *, readable: bool = True) -> Flowable:
     """Code 128 as wide as it may be, or plain words where the text holds letters that it lacks."""
     if not text.isascii() or not text:
-        return Paragraph(escape(text), SMALL)
+        return Paragraph(_word(text), SMALL)
 
     def bars(bar_width: float) -> Code128:
         return Code128(
