@@ -27,10 +27,12 @@ class Lease:
 def acquire_lease(tx: Connection, name: str, owner: str, now: datetime, duration: timedelta) -> Lease | None:
     """Take a lease that is free or has run out; None while another one holds it.
 
-    An owner that holds it already gets it again under a new fence.
+    An owner that holds it already gets it again under a new fence. A lease that would end later than any that
+    is given now was taken while the clock was ahead: it counts as run out.
     """
     tx.execute(insert_or_ignore(tx, leases), [{"name": name, "owner": "", "fence": 0, "until": EPOCH}])
-    free = (leases.c.until <= now) | (leases.c.owner == owner)
+    from_a_clock_ahead = leases.c.until > now + 2 * duration
+    free = (leases.c.until <= now) | (leases.c.owner == owner) | from_a_clock_ahead
     fence = tx.scalar(
         update(leases)
         .where(leases.c.name == name, free)

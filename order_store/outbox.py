@@ -146,7 +146,7 @@ def claim(
         settle: How long each operation's effect may take to show; a claim that ran out is looked into
             no sooner.
     """
-    _expire(tx, connection_id, now, settle or {})
+    _expire(tx, connection_id, now, lease, settle or {})
     earlier = outbox.alias("earlier")
     row = outbox.c
     first = ~(
@@ -189,14 +189,19 @@ def claim(
     return claimed
 
 
-def _expire(tx: Connection, connection_id: int, now: datetime, settle: Mapping[str, timedelta]) -> None:
-    """Claims that ran out: their rows may have been sent until then."""
+def _expire(
+    tx: Connection, connection_id: int, now: datetime, lease: timedelta, settle: Mapping[str, timedelta]
+) -> None:
+    """Claims that ran out: their rows may have been sent until then.
+
+    A claim that would end later than any that is made now was made while the clock was ahead: it ends now.
+    """
     row = outbox.c
     gone = (
         row.connection_id == connection_id,
         row.settled_at.is_(None),
         row.state == State.CLAIMED,
-        row.lease_until <= now,
+        (row.lease_until <= now) | (row.lease_until > now + 2 * lease),
     )
     for found in tx.execute(select(row.id, row.operation, row.lease_until, row.fence).where(*gone)).all():
         tx.execute(
@@ -207,9 +212,9 @@ def _expire(tx: Connection, connection_id: int, now: datetime, settle: Mapping[s
                 fence=found.fence + 1,
                 lease_owner=None,
                 lease_until=None,
-                not_before=found.lease_until + settle.get(found.operation, timedelta()),
+                not_before=min(found.lease_until, now) + settle.get(found.operation, timedelta()),
                 reason="its sender ended before it recorded an outcome",
-                sent_at=_first(found.lease_until),
+                sent_at=_first(min(found.lease_until, now)),
             )
         )
 

@@ -69,7 +69,8 @@ def read_stream(hub: Hub, connection: str, name: str, store_page: StorePage) -> 
         key = connection_id(tx, connection)
         marks = read_marks(tx, key, name)
         now = hub.clock.now()
-        due = marks.completed_at is None or marks.in_window or now - marks.completed_at >= stream.every
+        waited = stream.every if marks.completed_at is None else now - marks.completed_at
+        due = marks.in_window or waited >= stream.every or waited < timedelta()  # the clock was ahead
         if not due:
             return ReadResult(connection, name, skipped=f"not due before {stream.every} have passed")
         lease = acquire_lease(tx, lease_name(connection, name), reader(), now, LEASE)

@@ -59,3 +59,11 @@ def test_a_restarted_owner_gets_its_lease_again_under_a_new_fence(store: Store) 
         assert second.fence > first.fence
         with pytest.raises(LeaseLost):
             check_lease(tx, first, NOW)
+
+
+def test_a_lease_from_a_clock_that_was_ahead_is_taken(store: Store) -> None:
+    minutes = timedelta(minutes=10)
+    with store.begin() as tx:
+        assert acquire_lease(tx, "read:shop", "wrong clock", NOW + timedelta(days=3), minutes)
+        assert acquire_lease(tx, "read:shop", "other", NOW, minutes)
+        assert acquire_lease(tx, "read:shop", "third", NOW, minutes) is None

@@ -240,3 +240,13 @@ def test_whatever_happens_messages_of_an_order_settle_in_sequence(
     for order_id in order_ids:
         mine = [row.sequence for row in settled if row.order_id == order_id]
         assert mine == sorted(mine)
+
+
+def test_a_claim_from_a_clock_that_was_ahead_is_in_doubt_at_once(store: Store, ids: Ids) -> None:
+    wms, (first, *_) = ids
+    with store.begin() as tx:
+        put(tx, wms, first, "one")
+    assert take(store, wms, NOW + timedelta(days=3))
+    assert take(store, wms, NOW) == []
+    (row,) = take(store, wms, NOW + MINUTE)
+    assert row.was_in_doubt

@@ -47,6 +47,7 @@ class Guard:
 
 PUSHES_BLINDLY = "a push looks whether its shipment is there"
 
+
 def _bookmark_apart() -> None:
     """A page's bookmark is moved in a transaction of its own, before the page is stored."""
     ingest_page = orders.ingest_page
@@ -151,10 +152,12 @@ def _expired_is_pending() -> None:
     """A claim that ran out counts as never sent."""
     expire = outbox._expire
 
-    def forget(tx: Connection, connection_id: int, now: datetime, settle: Any) -> None:
-        expire(tx, connection_id, now, settle)
+    def forget(tx: Connection, connection_id: int, now: datetime, *given: Any) -> None:
+        expire(tx, connection_id, now, *given)
         doubtful = (messages.c.connection_id == connection_id, messages.c.state == State.IN_DOUBT)
-        tx.execute(update(messages).where(*doubtful).values(state=State.PENDING, sent_at=None, not_before=now))
+        tx.execute(
+            update(messages).where(*doubtful).values(state=State.PENDING, sent_at=None, not_before=now)
+        )
 
     outbox._expire = forget
 
@@ -231,7 +234,9 @@ GUARDS: Mapping[str, Guard] = {
         "placed", _in("after commit", "services/route"), _message_apart
     ),
     "a push looks whether its shipment is there": Guard(
-        "placed", _in("after call", "tryton_rest.py:_send < connectors/wms/tryton_rest.py:create"), _push_without_a_look
+        "placed",
+        _in("after call", "tryton_rest.py:_send < connectors/wms/tryton_rest.py:create"),
+        _push_without_a_look,
     ),
     "a message is claimed before it is sent": Guard(
         "placed", _pushed, _both(_push_without_a_look, _not_claimed), PUSHES_BLINDLY
@@ -243,6 +248,8 @@ GUARDS: Mapping[str, Guard] = {
         "placed", _pushed, _both(_push_without_a_look, _not_looked_up), PUSHES_BLINDLY
     ),
     "a confirmation has one key for all its tries": Guard(
-        "shipped", _in("after call", "amazon.py:_send < connectors/channels/amazon.py:write"), _new_key_each_time
+        "shipped",
+        _in("after call", "amazon.py:_send < connectors/channels/amazon.py:write"),
+        _new_key_each_time,
     ),
 }

@@ -4,6 +4,7 @@ A kill alone does not show them: they are for two processes at once, for a sende
 back, and for old news that arrives after new.
 """
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from sqlalchemy import Connection, func, select, update
-from sqlalchemy import text as sql
+from sqlalchemy import Connection, Engine, event, func, literal, select, text, update
 
 from analytics import publish as publishing
 from order_store import allocations, creating, merging, outbox, stock
@@ -47,9 +47,7 @@ def shop(store: Store) -> int:
         return register_connection(tx, "shop", "woocommerce", "channel")
 
 
-def both_ways(
-    holds: Callable[[], bool], take_away: Callable[[], None], record_fault: RecordFault
-) -> None:
+def both_ways(holds: Callable[[], bool], take_away: Callable[[], None], record_fault: RecordFault) -> None:
     """The play holds with its guard, and does not without."""
     assert holds()
     take_away()
@@ -113,7 +111,9 @@ def test_a_line_is_given_to_warehouses_once(
             return bool(tx.scalar(select(func.count()).where(mine)) == 1)
 
     both_ways(
-        holds, lambda: monkeypatch.setattr(allocations, "allocatable_units", lambda: sql("99")), record_fault
+        holds,
+        lambda: monkeypatch.setattr(allocations, "allocatable_units", lambda: literal(99)),
+        record_fault,
     )
 
 
@@ -247,13 +247,21 @@ def test_an_order_of_a_channel_is_created_once(
                 return bool(tx.scalar(count) == 1)
 
         def drop_constraint() -> None:
+            names = "SELECT conname FROM pg_constraint WHERE conrelid = 'orders'::regclass AND contype = 'u'"
             with store.begin() as tx:
-                found = tx.scalar(
-                    sql(
-                        "SELECT conname FROM pg_constraint WHERE conrelid = 'orders'::regclass AND contype = 'u'"
-                    )
-                )
-                tx.exec_driver_sql(f'ALTER TABLE orders DROP CONSTRAINT "{found}"')
+                tx.exec_driver_sql(f'ALTER TABLE orders DROP CONSTRAINT "{tx.scalar(text(names))}"')
+            event.listen(Engine, "before_cursor_execute", _insert_whatever_is_there, retval=True)
 
-        both_ways(holds, drop_constraint, record_fault)
-        store.close()
+        try:
+            both_ways(holds, drop_constraint, record_fault)
+        finally:
+            event.remove(Engine, "before_cursor_execute", _insert_whatever_is_there)
+            store.close()
+
+
+def _insert_whatever_is_there(
+    _tx: Connection, _cursor: Any, statement: str, parameters: Any, *_rest: Any
+) -> tuple[str, Any]:
+    if statement.startswith("INSERT INTO orders "):
+        statement = re.sub(r"ON CONFLICT \(connection_id, external_id\) DO NOTHING", "", statement)
+    return statement, parameters

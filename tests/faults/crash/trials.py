@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from order_store.engine import open_store
-from order_store.landing import Landing
 from pipelines.services.kpis import FILE
 from sandbox.server import Sandbox
 from tests.faults.crash.books import (
@@ -98,7 +97,7 @@ class Scene:
         """What the hub, its landing and the vendors say now."""
         store = open_store(self.url)
         try:
-            landing = Landing(self.orders.environ["ORDERHUB_LANDING"])
+            landing = self.orders.home / "landing"
             return hub_books(store) + landing_books(store, landing) + world_books(self.play)
         finally:
             store.close()
