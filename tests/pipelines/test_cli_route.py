@@ -1,0 +1,106 @@
+"""`orderhub route` as a person runs it, checked by the routing benchmark's own evaluator."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.routing_rivals import cost_of, highs, nearest_first
+from pipelines.cli.app import app
+from pipelines.problems import ProblemError
+from warehouse_routing.batch import UNSERVED
+from warehouse_routing.instance_files import read_instance
+
+BENCH = Path(
+    os.environ.get("ORDERHUB_ROUTING_BENCH", Path(__file__).resolve().parents[3] / "shared" / "routing-bench")
+)
+FIGURES = {"cost", "lower_bound", "gap_percent", "parcels", "units_backordered", "seconds"}
+needs_bench = pytest.mark.skipif(
+    not BENCH.is_dir(), reason=f"routing benchmark not found at {BENCH}; set ORDERHUB_ROUTING_BENCH"
+)
+
+
+def bench(script: str, *arguments: object) -> str:
+    command = [sys.executable, str(BENCH / script), *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    bench("generate.py", tmp_path, "--orders", 200, "--skus", 40, "--warehouses", 5, "--seed", 77,
+          "--capacity", 1.3)  # fmt: skip
+    return tmp_path
+
+
+@needs_bench
+@pytest.mark.parametrize("limit", [[], ["--time-limit", "0"]])
+def test_the_evaluator_accepts_the_plan_and_agrees_on_its_cost(folder: Path, limit: list[str]) -> None:
+    answer = folder / "allocation.csv"
+    result = CliRunner().invoke(app, ["route", str(folder), "--out", str(answer), "--json", *limit])
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)
+    assert set(figures) == FIGURES
+    verdict = json.loads(bench("evaluate.py", folder, answer))
+    assert figures["cost"] == pytest.approx(verdict["cost"], abs=0.011)
+    assert (figures["parcels"], figures["units_backordered"]) == (
+        verdict["parcels"],
+        verdict["units_backordered"],
+    )
+    assert figures["lower_bound"] <= figures["cost"]
+    # the bound is rounded down from a valid one, so it is at most the optimum that HiGHS proves
+    best = highs(read_instance(folder).batch, integral=True, seconds=60)
+    assert figures["lower_bound"] <= best["objective"] + 0.01
+    if not limit:
+        assert figures["cost"] <= 1.01 * best["objective"]
+
+
+@needs_bench
+def test_our_nearest_first_is_the_benchmarks(folder: Path) -> None:
+    rows = bench("nearest_first.py", folder).split()[1:]
+    instance = read_instance(folder)
+    site = nearest_first(instance.batch)
+    served = np.flatnonzero(site != UNSERVED)
+    ours = {
+        (instance.line_order[line], instance.line_id[line], instance.warehouse[site[line]]) for line in served
+    }
+    assert ours == {tuple(row.split(",")[:3]) for row in rows}
+    assert cost_of(instance.batch, site) > 0
+
+
+@needs_bench
+def test_policies_trade_cost_for_what_they_are_named_after(folder: Path) -> None:
+    found = {}
+    for policy in ("cheapest", "nearest", "fewest_parcels"):
+        out = str(folder / "a.csv")
+        result = CliRunner().invoke(app, ["route", str(folder), "--out", out, "--json", "--policy", policy])
+        found[policy] = json.loads(result.stdout)
+    assert found["cheapest"]["cost"] <= 1.002 * min(figures["cost"] for figures in found.values())
+    # under the other two, leaving a unit is dearer than any parcel
+    assert found["fewest_parcels"]["units_backordered"] <= found["cheapest"]["units_backordered"]
+    assert found["fewest_parcels"]["gap_percent"] is None
+
+
+def test_a_folder_without_tables_is_one_clear_line(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["route", str(tmp_path), "--out", str(tmp_path / "a.csv")])
+    assert isinstance(result.exception, ProblemError)
+    assert "warehouses.csv is missing" in str(result.exception)
+
+
+def test_help_teaches() -> None:
+    result = CliRunner().invoke(app, ["route", "--help"])
+    assert result.exit_code == 0
+    assert "lower bound" in result.stdout
+
+
+def test_starting_the_command_line_loads_no_solver() -> None:
+    heavy = "{'numba', 'pandas', 'highspy'}"
+    code = f"import sys, pipelines.cli.app; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+    assert importlib.util.find_spec("numba") is not None
