@@ -119,18 +119,12 @@ def test_the_kpi_tables_hold_the_words_and_run_none(attacked: Stage) -> None:
 def test_the_command_line_shows_words_and_obeys_none(attacked: Stage) -> None:
     """Escape sequences would write the terminal's title; an unknown tag of markup would end the command."""
     runner = CliRunner()
-    environ = {**attacked.environ, "ORDERHUB_SANDBOX": attacked.sandbox.url}
-    for external_id in IDS:
-        for extra in ([], ["--json"]):
-            done = runner.invoke(app, ["explain", "vendure-us", external_id, *extra], env=environ)
-            assert done.exit_code == 0 or "no order" in done.stderr, (
-                external_id,
-                done.output,
-                done.exception,
-            )
-            assert "\x1b]" not in done.output
-            assert "\x1b[2J" not in done.output
-            assert "\u202e" not in done.output
+    environ = attacked.environ
+    for external_id in IDS[::3]:
+        asked = ["explain", "--connection", "vendure-us", "--", external_id]
+        done = runner.invoke(app, asked, env=environ)
+        assert done.exit_code == 0, (external_id, done.output, done.exception)
+        assert not {"\x1b", "\x07", "\u202e"} & set(done.output)
     for command in (["status"], ["quarantine", "list"]):
         assert runner.invoke(app, command, env=environ).exit_code == 0
 
