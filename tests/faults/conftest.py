@@ -8,8 +8,8 @@ Each fault test tells `record_fault` what it did, and the session ends with a ta
         record_fault("killed at a commit", times=40)    # forty points tried, all survived
         record_fault("oversold", survived=False)        # and then let the test fail
 
-`losses` and `doubles` count records that are missing or there twice afterwards; `found` counts the points that
-could be tried, and `unreached` those that the process never came to when it was to be struck there.
+`losses` and `doubles` count records that are missing or there twice afterwards; `found` counts the points
+that could be tried, and `unreached` those that the process never came to when it was to be struck there.
 """
 
 import os

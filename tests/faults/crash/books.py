@@ -45,7 +45,7 @@ DEEDS = frozenset(
         *("intercept_needed", "person_needed", "shipment_confirmed", "confirmation_refused", "shipped"),
     }
 )
-"""Events of what is done once. Others tell what the hub saw whenever it looked, and so depend on when it did."""
+"""Events of what is done once. Others tell what the hub saw whenever it looked."""
 Row = tuple[str, ...]
 Books = Counter[Row]
 

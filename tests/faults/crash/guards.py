@@ -28,6 +28,9 @@ from pipelines.services import cycle, dispatch, ingest, orders, reading
 from pipelines.services.counts import PageCounts
 from tests.faults.crash.points import Point
 
+Given = Any
+"""What is handed through as it came."""
+
 
 @dataclass(frozen=True)
 class Guard:
@@ -36,7 +39,7 @@ class Guard:
     Attributes:
         stage: The stage in which its lack can be seen.
         shows: The points at which a kill may show it.
-        beside: Another guard that would hide its lack, and is taken away with it: alone it is not missed there.
+        beside: Another guard that would hide its lack, and is taken away with it. Alone it is not missed.
     """
 
     stage: str
@@ -53,7 +56,7 @@ def _bookmark_apart() -> None:
     ingest_page = orders.ingest_page
 
     def apart(
-        store: Any, landing: Any, channel: Any, page: Page, *, now: datetime, also: Any = None
+        store: Given, landing: Given, channel: Given, page: Page, *, now: datetime, also: Given = None
     ) -> PageCounts:
         if also:
             with store.begin() as tx:
@@ -90,7 +93,7 @@ def _landed_afterwards() -> None:
         else:
             write(landing, path, content)
 
-    def stored(*given: Any) -> PageCounts:
+    def stored(*given: Given) -> PageCounts:
         counts = store(*given)
         while waiting:
             write(*waiting.pop())
@@ -118,11 +121,11 @@ def _message_apart() -> None:
     enqueue, route_orders = allocations.enqueue, cycle.route_orders
     waiting: list[Mapping[str, Any]] = []
 
-    def later(_tx: Connection, **message: Any) -> int:
+    def later(_tx: Connection, **message: Given) -> int:
         waiting.append(message)
         return 0
 
-    def routed(hub: Hub) -> Any:
+    def routed(hub: Hub) -> Given:
         done = route_orders(hub)
         with hub.store.begin() as tx:
             while waiting:
@@ -136,7 +139,7 @@ def _not_claimed() -> None:
     """Messages are sent without a claim that is committed before."""
     claim = dispatch.claim
 
-    def unclaimed(tx: Connection, *given: Any) -> list[OutboxRow]:
+    def unclaimed(tx: Connection, *given: Given) -> list[OutboxRow]:
         trial = tx.begin_nested()
         rows = claim(tx, *given)
         trial.rollback()
@@ -152,7 +155,7 @@ def _expired_is_pending() -> None:
     """A claim that ran out counts as never sent."""
     expire = outbox._expire
 
-    def forget(tx: Connection, connection_id: int, now: datetime, *given: Any) -> None:
+    def forget(tx: Connection, connection_id: int, now: datetime, *given: Given) -> None:
         expire(tx, connection_id, now, *given)
         doubtful = (messages.c.connection_id == connection_id, messages.c.state == State.IN_DOUBT)
         tx.execute(
@@ -166,7 +169,7 @@ def _push_without_a_look() -> None:
     """Tryton's push makes a shipment, whether there is one of its reference or not."""
     push = Picklists.push
 
-    def blind(picklists: Picklists, body: Any) -> WriteResult:
+    def blind(picklists: Picklists, body: Given) -> WriteResult:
         find = picklists.find
         picklists.find = lambda _body: None  # type: ignore[method-assign]
         try:
@@ -180,7 +183,7 @@ def _push_without_a_look() -> None:
 def _not_looked_up() -> None:
     """What is in doubt is sent again without a look."""
 
-    def found_nothing(_self: Any, _operation: str, _body: Any, _reference: str) -> WriteResult | None:
+    def found_nothing(_self: Given, _operation: str, _body: Given, _reference: str) -> WriteResult | None:
         return None
 
     Tryton.look_up = found_nothing  # type: ignore[method-assign]
@@ -199,7 +202,7 @@ def _new_key_each_time() -> None:
     write = Amazon.write
     numbers = count(int.from_bytes(os.urandom(3)) + 1000)
 
-    def keyed_anew(connector: Amazon, operation: str, body: Any, reference: str) -> WriteResult:
+    def keyed_anew(connector: Amazon, operation: str, body: Given, reference: str) -> WriteResult:
         request = body["request"]
         parcel = {**request["packageDetail"], "packageReferenceId": str(next(numbers))}
         anew = {**body, "request": {**request, "packageDetail": parcel}}

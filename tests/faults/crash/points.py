@@ -24,6 +24,9 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
+Given = Any
+"""What is handed through as it came."""
+
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("analytics/", "connectors/", "normalization/", "order_store/", "pipelines/", "warehouse_routing/")
 EVERYWHERE = ("order_store/engine.py", "connectors/http.py", "connectors/pacing.py")
@@ -70,7 +73,7 @@ class Watch:
     def around(self, kind: str, act: Callable[..., Any]) -> Callable[..., Any]:
         """`act`, with a point before and one after it."""
 
-        def acted(*arguments: Any, **named: Any) -> Any:
+        def acted(*arguments: Given, **named: Given) -> Given:
             self.pass_by(f"before {kind}")
             result = act(*arguments, **named)
             self.pass_by(f"after {kind}")
@@ -91,7 +94,7 @@ def install(folder: Path, victim: Point | None) -> Watch:
 def _watch_databases(watch: Watch) -> None:
     wrote: set[int] = set()
 
-    def statement(tx: Connection, _cursor: Any, text: str, *_rest: Any) -> None:
+    def statement(tx: Connection, _cursor: Given, text: str, *_rest: Given) -> None:
         if not text.lstrip().upper().startswith(READS):
             wrote.add(id(tx.connection.dbapi_connection))
 
@@ -105,7 +108,7 @@ def _watch_databases(watch: Watch) -> None:
     class Watched(sqlite3.Connection):
         changes = 0
 
-        def execute(self, text: str, *arguments: Any) -> sqlite3.Cursor:
+        def execute(self, text: str, *arguments: Given) -> sqlite3.Cursor:
             if text == "COMMIT" and self.total_changes > self.changes:
                 self.changes = self.total_changes
                 watch.pass_by("before pacing commit")
@@ -118,7 +121,7 @@ def _watch_databases(watch: Watch) -> None:
 
 
 def _commit(watch: Watch, wrote: set[int], do_commit: Callable[..., None]) -> Callable[..., None]:
-    def committed(dialect: Any, connection: Any) -> None:
+    def committed(dialect: Given, connection: Given) -> None:
         key = id(getattr(connection, "dbapi_connection", connection))
         writes = key in wrote
         wrote.discard(key)
@@ -132,7 +135,7 @@ def _commit(watch: Watch, wrote: set[int], do_commit: Callable[..., None]) -> Ca
 
 
 def _rollback(wrote: set[int], do_rollback: Callable[..., None]) -> Callable[..., None]:
-    def rolled_back(dialect: Any, connection: Any) -> None:
+    def rolled_back(dialect: Given, connection: Given) -> None:
         wrote.discard(id(getattr(connection, "dbapi_connection", connection)))
         do_rollback(dialect, connection)
 
@@ -161,7 +164,9 @@ def _watch_files(watch: Watch) -> None:
 def _watch_calls(watch: Watch) -> None:
     send = requests.adapters.HTTPAdapter.send
 
-    def sent(adapter: Any, request: requests.PreparedRequest, *rest: Any, **named: Any) -> requests.Response:
+    def sent(
+        adapter: Given, request: requests.PreparedRequest, *rest: Given, **named: Given
+    ) -> requests.Response:
         world = "/_control/" in (request.url or "")
         if world or request.method == "GET":
             return send(adapter, request, *rest, **named)

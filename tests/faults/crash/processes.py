@@ -7,6 +7,9 @@ from typing import Any
 from tests.faults.crash import child
 from tests.faults.crash.points import Point
 
+Given = Any
+"""What is handed through as it came."""
+
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.faults.crash.warm", "tests.faults.crash.child"])
 PATIENCE = 120
@@ -47,7 +50,7 @@ class Process:
         self._line.close()
         return self._process.exitcode == -signal.SIGKILL
 
-    def _answer(self) -> Any:
+    def _answer(self) -> Given:
         try:
             if not self._line.poll(PATIENCE):
                 self._process.kill()

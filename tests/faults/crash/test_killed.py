@@ -14,8 +14,8 @@ from tests.faults.crash.points import Point
 from tests.faults.crash.sampling import spread
 from tests.faults.crash.trials import Outcome, Theatre
 
-SAMPLE = {"sqlite": 32, "postgresql": 16}
-PUBLISHING_SAMPLE = 3
+SAMPLE = {"sqlite": 24, "postgresql": 10}
+PUBLISHING_SAMPLE = 2
 SEED = 7
 
 

@@ -1,4 +1,4 @@
-"""Plays a merchant's days stage by stage, and each stage again for every point at which the hub can be killed.
+"""Plays a merchant's days stage by stage, and each stage again for every point where the hub can be killed.
 
 A stage is played from a saved state: the world, and the hub's store, landing and state folder as they were
 when the stage before it had settled. A trial kills the hub at one point of the stage's first round, brings it
@@ -43,8 +43,8 @@ from tests.faults.crash.points import Point
 from tests.faults.crash.processes import Process
 
 SOON = (15 * 60, *[2 * 3600] * 3)
-"""Seconds between the rounds of a hub that came back: longer than any lease, then longer than any stream waits
-for its turn."""
+"""Seconds between the rounds of a hub that came back: longer than any lease, then longer than any stream
+waits for its turn."""
 NEXT_DAY = (25 * 3600, 2 * 3600)
 """Once a day a channel's orders are all read again, whatever was announced."""
 
@@ -218,7 +218,7 @@ class Theatre:
             return Outcome(PUBLISHED.name, victim, reached, 1, told, differs)
 
     def tour(self, victims: Mapping[str, Point | None]) -> tuple[Books, int]:
-        """Play all stages in turn, each killed at its victim, and publish; what the KPI tables say at the end.
+        """Play all stages in turn, each killed at its victim, and publish; what the KPI tables say then.
 
         Returns:
             The KPI rows that do not follow from the hub's clock, and how many kills there were.

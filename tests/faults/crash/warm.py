@@ -8,7 +8,6 @@ compiled; only the file differs.
 import sqlite3
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine
 
@@ -33,9 +32,9 @@ class _Warm:
 _warm: dict[str, _Warm] = {}
 
 
-def _engine(url: URL, **settings: Any) -> Engine:
+def _engine(url: URL, **settings: object) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, **settings)
+        return create_engine(url, **settings)  # type: ignore[arg-type]
     name = Path(str(url.database)).name
     if name not in _warm:
         _warm[name] = _Warm()
