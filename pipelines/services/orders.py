@@ -99,10 +99,12 @@ def _reconcile(hub: Hub, connection: str) -> ReadResult | None:
         last = read_marks(tx, key, RECONCILED).completed_at
         if last is not None and now - last < RECONCILE_EVERY:
             return None
-        lease = acquire_lease(tx, lease_name(connection, RECONCILED), reader(), now, LEASE)
-        if lease is None:
+        given = acquire_lease(tx, lease_name(connection, RECONCILED), reader(), now, LEASE)
+        if given is None:
             return None
         begin_window(tx, key, RECONCILED, now - RECONCILE_BACK, now, now)
+
+    lease = given
 
     def keep_lease(tx: Transaction) -> None:
         nonlocal lease
