@@ -179,7 +179,7 @@ class Fleet:
             if worker.stdin and not worker.stdin.closed:
                 worker.stdin.close()
         for worker, log in zip(self._workers, self.logs, strict=True):
-            if worker.wait(timeout=120):
+            if worker.wait(timeout=900):
                 said = log.with_suffix(".err").read_text()[-4000:]
                 raise RuntimeError(f"{log.stem} ended with status {worker.returncode}:\n{said}")
 
