@@ -28,6 +28,7 @@ from pipelines.config import ConfigError, HubConfig, load_config
 from pipelines.key_ring import open_key_ring
 from pipelines.problems import ProblemError
 from pipelines.sandbox_clock import SandboxClock
+from pipelines.services.storage import STORAGE_ERRORS, storage_trouble
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +165,12 @@ def open_hub(
         config = load_config(source, environ)
     except ConfigError as error:
         raise ProblemError(str(error)) from error
-    hub = assemble(config, state_of(environ), clock or clock_of(environ))
+    try:
+        hub = assemble(config, state_of(environ), clock or clock_of(environ))
+    except STORAGE_ERRORS as error:
+        if trouble := storage_trouble(error):
+            raise ProblemError(trouble) from error
+        raise
     try:
         yield hub
     finally:
