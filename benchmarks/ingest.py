@@ -24,6 +24,7 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from benchmarks import dlt_side
+from benchmarks.keyed import keys_in
 from benchmarks.shop import SKUS, START, modified_at
 from benchmarks.shop_server import render, serving
 from connectors.contract import Window
@@ -42,11 +43,12 @@ from pipelines.services.counts import PageCounts
 from pipelines.services.ingest import Channel, ingest_page
 
 
-def measure_hub(base_url: str, folder: Path, orders: int) -> dict[str, float]:
+def measure_hub(base_url: str, folder: Path, orders: int, *, keys: bool) -> dict[str, float]:
     """The hub's side, in this process."""
     url = f"sqlite:///{folder / 'hub.db'}"
     upgrade(url)
-    store, landing = open_store(url), Landing(folder / "landing")
+    opened = keys_in(folder, wanted=keys)
+    store, landing = open_store(url, opened), Landing(folder / "landing", opened)
     channel = _prepare(store)
     secrets = {"consumer_key": "ck_bench", "consumer_secret": "cs_bench"}
     connector = connect("woocommerce", "shop", {"base_url": base_url}, secrets, Runtime())
@@ -96,23 +98,27 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=20_000)
     parser.add_argument("--json", action="store_true", help="print one JSON object only")
     parser.add_argument("--no-dlt", action="store_true", help="measure the hub alone")
+    parser.add_argument("--no-keys", action="store_true", help="leave personal data in the clear, to compare")
     parser.add_argument("--step", choices=("hub", "dlt"), help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
-        measure = measure_hub if options.step == "hub" else measure_dlt
+        hub_side = partial(measure_hub, keys=not options.no_keys)
+        measure = hub_side if options.step == "hub" else measure_dlt
         print(json.dumps(measure(options.url, options.folder, options.orders)))
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         render(folder / "pages", options.orders)
         with serving(folder / "pages") as url:
-            hub = _step("hub", url, folder, options.orders)
-            dlt = None if options.no_dlt else _step("dlt", url, folder, options.orders)
+            more = ["--no-keys"] if options.no_keys else []
+            hub = _step("hub", url, folder, options.orders, more)
+            dlt = None if options.no_dlt else _step("dlt", url, folder, options.orders, [])
     rate = options.orders / hub["seconds"]
     dlt_rate = options.orders / dlt["seconds"] if dlt else None
     report = {
+        "keys": not options.no_keys,
         "orders": options.orders,
         "orders_per_second": round(rate),
         "dlt_orders_per_second": dlt_rate and round(dlt_rate),
@@ -128,9 +134,9 @@ def main() -> None:
     print(json.dumps(report))
 
 
-def _step(step: str, url: str, folder: Path, orders: int) -> dict[str, float]:
+def _step(step: str, url: str, folder: Path, orders: int, more: list[str]) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.ingest", "--step", step, "--url", url]
-    command += ["--folder", str(folder), "--orders", str(orders)]
+    command += ["--folder", str(folder), "--orders", str(orders), *more]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result

@@ -17,8 +17,10 @@ import sys
 import tempfile
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
+from benchmarks.keyed import keys_in
 from benchmarks.shop import START, raw_order
 from order_store.connections import register_connection
 from order_store.engine import CACHE_KIB, open_store
@@ -31,25 +33,26 @@ PAGE = 100
 BATCH = 1_000
 
 
-def land(folder: Path, orders: int) -> None:
+def land(folder: Path, orders: int, *, keys: bool) -> None:
     """Land so many raw orders, 100 to a file."""
-    landing = Landing(folder)
+    landing = Landing(folder / "landing", keys_in(folder, wanted=keys))
     for first in range(1, orders + 1, PAGE):
         numbers = range(first, min(first + PAGE, orders + 1))
         page = [(str(number), raw_order(number)) for number in numbers]
         landing.land("shop", "orders", START + timedelta(days=400, seconds=first), page)
 
 
-def measure_replay(folder: Path) -> dict[str, float]:
+def measure_replay(folder: Path, *, keys: bool) -> dict[str, float]:
     """Replay a landing folder into a new store, in this process."""
     database = folder / "hub.db"
     url = f"sqlite:///{database}"
     upgrade(url)
-    store = open_store(url)
+    opened = keys_in(folder, wanted=keys)
+    store = open_store(url, opened)
     with store.begin() as tx:
         register_connection(tx, "shop", "woocommerce", "channel")
     began, cpu = time.perf_counter(), time.process_time()
-    result = replay(store, Landing(folder / "landing"), now=START + timedelta(days=500))
+    result = replay(store, Landing(folder / "landing", opened), now=START + timedelta(days=500))
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     store.close()
     if result.counts.created != result.counts.records:
@@ -97,19 +100,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--orders", type=int, default=100_000)
     parser.add_argument("--json", action="store_true", help="print one JSON object only")
+    parser.add_argument("--no-keys", action="store_true", help="leave personal data in the clear, to compare")
     parser.add_argument("--step", choices=("replay", "bare"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
-        step = measure_replay if options.step == "replay" else measure_bare
+        replayed = options.step == "replay"
+        step = partial(measure_replay, keys=not options.no_keys) if replayed else measure_bare
         print(json.dumps(step(options.folder)))
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        land(folder / "landing", options.orders)
-        replayed, bare = (_step(step, folder) for step in ("replay", "bare"))
+        land(folder, options.orders, keys=not options.no_keys)
+        more = ["--no-keys"] if options.no_keys else []
+        replayed, bare = (_step(step, folder, more) for step in ("replay", "bare"))
     rate, bare_rate = replayed["orders"] / replayed["seconds"], bare["orders"] / bare["seconds"]
     report = {
+        "keys": not options.no_keys,
         "orders": int(replayed["orders"]),
         "orders_per_second": round(rate),
         "bare_executemany_orders_per_second": round(bare_rate),
@@ -125,8 +132,8 @@ def main() -> None:
     print(json.dumps(report))
 
 
-def _step(step: str, folder: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.replay", "--step", step, "--folder", str(folder)]
+def _step(step: str, folder: Path, more: list[str]) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.replay", "--step", step, "--folder", str(folder), *more]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
