@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,7 +120,6 @@ def test_a_confirmation_that_the_channel_lost(open_stage: OpenStage) -> None:
     stage, order = shipped(open_stage)
     assert order.told_units(order.lines[0].line_id) == 2
     order.told.clear()
-    order.touch(stage.world.now) if hasattr(order, "touch") else None
     stage.wait(minutes=20)
     finding = found_and_repaired(stage, "confirmation_lost")
     assert "told 2, shown 0" in finding.what
@@ -187,7 +187,7 @@ def test_landing_files_that_are_not_recorded_and_that_are_gone(open_stage: OpenS
         tx.execute(text("DELETE FROM landing_files WHERE path = :path"), {"path": paths[0]})
     assert [one.check for one in examine(stage.hub, vendors=False)] == []  # it may be about to be recorded
     gone = stage.hub.landing.paths(WMS, "shipments")[0]
-    stage.hub.landing._files.rm_file(f"{stage.hub.landing._root}/{gone}")
+    (Path(stage.environ["ORDERHUB_LANDING"]) / gone).unlink()
     (finding,) = examine(stage.hub, vendors=False)
     assert (finding.check, finding.record, finding.repair) == ("landing", f"file {gone}", None)
     assert finding.remedy == "put it back from a backup"
