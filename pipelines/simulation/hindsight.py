@@ -93,15 +93,15 @@ def hindsight_problem(
 
 def hindsight_of(problem: Problem) -> Hindsight:
     """Plan a window as one decision, and again with a unit more of what is dearest, as time allows."""
-    deadline = time.monotonic() + problem.policy.time_limit
     found = plan(problem)
     prices = worth_of(problem)
     units = sum(line.units for order in problem.orders for line in order.lines)
     bound = max(found.lower_bound, prices.lower_bound) - HALF_ROUND_KM * NEARER * units
     worth = _worth(problem, prices.stock)
+    deadline = time.monotonic() + problem.policy.time_limit
     checked: list[Worth] = []
     for one in worth[:MOST_CHECKED]:
-        if time.monotonic() > deadline:
+        if checked and time.monotonic() > deadline:
             break
         stock = {**problem.stock, (one.site, one.sku): one.free + 1}
         again = plan(replace(problem, stock=stock))

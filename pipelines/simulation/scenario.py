@@ -1,6 +1,7 @@
 """What is to be different: another policy, other stock, warehouses added or closed."""
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -21,6 +22,7 @@ from warehouse_routing.problem import Site
 
 Position = tuple[str, str]
 Model = TypeVar("Model", bound=BaseModel)
+WHOLE = re.compile(r"[+-]?[0-9]{1,9}")
 OTHER_NAMES = {"nearest_first": Strategy.NEAREST}
 
 
@@ -172,7 +174,7 @@ def _stock(path: Path, codes: set[str]) -> tuple[dict[Position, int], dict[Posit
                 raise ProblemError(f"{path}: no column {', '.join(sorted(missing))}")
             for row in reader:
                 code, sku, units = ((row[name] or "").strip() for name in ("warehouse", "sku", "units"))
-                if code not in codes or not sku or not units.lstrip("+-").isdigit():
+                if code not in codes or not sku or not WHOLE.fullmatch(units):
                     raise ProblemError(
                         f"{path}, line {reader.line_num}: give a warehouse that takes part"
                         f" ({', '.join(sorted(codes))}), a SKU, and whole units such as 12, +12 or -12"

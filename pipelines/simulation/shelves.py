@@ -1,9 +1,10 @@
 """What could be promised when a window began, and what came and went in it, rebuilt from what the hub keeps.
 
 Each read of a WMS's stock is landed as one file. What a warehouse was supplied with, up to a snapshot, is
-what the snapshot shows plus the hub's own units that it already reflects (order_store.stock says when it
-does); from one snapshot to the next this sum changes only where goods came in, were lost, or went to somebody
-else. So:
+what the snapshot shows plus the hub's own units that had left the shelf by then. When exactly a unit leaves
+the shelf no WMS says: at the latest when it ships (or, where figures are net of accepted orders, when it is
+accepted), at the earliest when the hub gave it away. So each snapshot gives a least and a most, and supply is
+taken to change only where they leave no choice: where goods came in, were lost, or went to somebody else.
 
     free at the beginning = supplied by then - safety stock - all that the hub had given away before
     change at a snapshot  = supplied at it - supplied at the one before
@@ -14,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from normalization import registry
 from normalization.statuses import StockBasis
@@ -54,11 +55,15 @@ class Given:
     shipped: int
     shipped_at: datetime | None
 
-    def reflected(self, snapshot: Snapshot) -> int:
-        """How many of them a snapshot of its warehouse no longer shows."""
+    def surely_gone(self, snapshot: Snapshot) -> int:
+        """How many of them had left the shelf when a snapshot of it was taken, at least."""
         if snapshot.basis is StockBasis.NET_OF_ACCEPTED:
             return self.units if self.accepted_at and self.accepted_at < snapshot.observed_at else 0
         return self.shipped if self.shipped_at and self.shipped_at < snapshot.observed_at else 0
+
+    def perhaps_gone(self, snapshot: Snapshot) -> int:
+        """The same, at most."""
+        return self.units if self.at < snapshot.observed_at else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +117,11 @@ def rebuild_stock(
         at = max((n for n, one in enumerate(history) if one.observed_at <= since), default=0)
         known = "landed" if history[at].observed_at <= since else "later"
         basis.setdefault(code, known)
-        supplied = [_supplied(one, here) for one in history[at:]]
-        for sku, units in supplied[0].items():
-            free[code, sku] += units - hub.config.routing.safety_stock.units(sku)
-        for snapshot, before, after in zip(history[at + 1 :], supplied, supplied[1:], strict=False):
-            for sku in before.keys() | after.keys():
-                if units := after.get(sku, 0) - before.get(sku, 0):
-                    changes[snapshot.observed_at][code, sku] += units
+        for sku, supplied in _supplied(history[at:], here).items():
+            free[code, sku] += supplied[0] - hub.config.routing.safety_stock.units(sku)
+            for snapshot, before, after in zip(history[at + 1 :], supplied, supplied[1:], strict=False):
+                if after != before:
+                    changes[snapshot.observed_at][code, sku] += after - before
     for one in given:
         if one.at < since:
             free[one.warehouse, one.sku] -= one.units
@@ -127,12 +130,33 @@ def rebuild_stock(
     return PastStock(free, changes, basis, unread)
 
 
-def _supplied(snapshot: Snapshot, given: Sequence[Given]) -> dict[str, int]:
-    supplied = dict(snapshot.on_hand)
+def _supplied(history: Sequence[Snapshot], given: Sequence[Given]) -> dict[str, list[int]]:
+    """For each SKU what a warehouse was supplied with up to each snapshot."""
+    by_sku: dict[str, list[Given]] = defaultdict(list)
     for one in given:
-        if units := one.reflected(snapshot):
-            supplied[one.sku] = supplied.get(one.sku, 0) + units
-    return supplied
+        by_sku[one.sku].append(one)
+    found = {}
+    for sku in sorted(by_sku.keys() | {sku for one in history for sku in one.on_hand}):
+        ranges = []
+        for snapshot in history:
+            shown = snapshot.on_hand.get(sku, 0)
+            least = shown + sum(one.surely_gone(snapshot) for one in by_sku[sku])
+            most = shown + sum(one.perhaps_gone(snapshot) for one in by_sku[sku])
+            ranges.append((least, max(least, most)))
+        found[sku] = steadiest(ranges)
+    return found
+
+
+def steadiest(ranges: Sequence[tuple[int, int]]) -> list[int]:
+    """A value within each (least, most) that changes as seldom and as little as can be; else the least."""
+    values: list[int] = []
+    low, high, run = -(10**12), 10**12, 0
+    for least, most in ranges:
+        if least > high or most < low:
+            values += [high if least > high else low] * run
+            low, high, run = least, most, 0
+        low, high, run = max(low, least), min(high, most), run + 1
+    return values + [low] * run
 
 
 def _landed(
@@ -202,7 +226,8 @@ def _given(tx: Connection) -> list[Given]:
             picklists.c.created_at,
             one.accepted_at,
             one.shipped,
-            one.shipped_at,
+            # when the goods left, as the warehouse says; the allocation has when the hub heard of it
+            func.coalesce(picklists.c.shipped_at, one.shipped_at).label("shipped_at"),
         )
         .join(picklists, picklists.c.id == one.picklist_id)
         .where(one.released_at.is_(None), one.units > 0)

@@ -20,7 +20,7 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["verification.md", "routing.md"])
+@pytest.mark.parametrize("page", ["verification.md", "routing.md", "simulation.md"])
 def test_python_examples_give_what_they_show(page: str) -> None:
     source = "".join(blocks(page, "python"))
     test = doctest.DocTestParser().get_doctest(source, {}, page, page, 0)
