@@ -41,3 +41,15 @@ def test_key_and_value_do_not_show_in_names_or_in_repr(tmp_path: Path) -> None:
     FileTokens(tmp_path).put("shop/access", TOKEN)
     assert "shop" not in "".join(file.name for file in tmp_path.iterdir())
     assert "secret-value" not in repr(TOKEN)
+
+
+def test_with_a_key_no_file_tells_a_token_and_another_key_reads_none(tmp_path: Path) -> None:
+    FileTokens(tmp_path, b"k" * 32).put("shop/access", TOKEN)
+    assert FileTokens(tmp_path, b"k" * 32).get("shop/access") == TOKEN
+    assert not any(TOKEN.value.encode() in file.read_bytes() for file in tmp_path.iterdir())
+    assert FileTokens(tmp_path, b"o" * 32).get("shop/access") is None
+    (file,) = tmp_path.iterdir()
+    FileTokens(tmp_path, b"k" * 32).put("shop/refresh", TOKEN)
+    (other,) = (path for path in tmp_path.iterdir() if path != file)
+    other.write_bytes(file.read_bytes())
+    assert FileTokens(tmp_path, b"k" * 32).get("shop/refresh") is None, "a token stays under its own key"
