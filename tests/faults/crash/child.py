@@ -55,7 +55,8 @@ class _Shifted(SandboxClock):
 def work(orders: Orders, line: Connection) -> None:
     """Do a round whenever asked for one by the seconds to sleep before it; None ends it.
 
-    Each round is answered with the failures of its steps; the end, with the points that were passed.
+    It says when the hub is open. Each round is answered with the failures of its steps; the end, with the
+    points that were passed.
     """
     sandbox_clock.FRESH = 1e9  # nobody else moves the clock, so it is asked for only after a sleep
     watch = install(orders.home, orders.victim) if orders.watched else None
@@ -65,6 +66,7 @@ def work(orders: Orders, line: Connection) -> None:
         engine.BUSY_TIMEOUT_MS = 100
     clock = _Shifted(orders.environ["ORDERHUB_SANDBOX"], timedelta(hours=orders.ahead))
     with open_hub(orders.environ["ORDERHUB_CONFIG"], orders.environ, clock) as hub:
+        line.send("open")
         while (pause := line.recv()) is not None:
             if pause:
                 hub.clock.sleep(pause)

@@ -24,6 +24,7 @@ class Process:
         self._process = FORKS.Process(target=child.work, args=(orders, theirs), daemon=True)
         self._process.start()
         theirs.close()
+        self._answer()  # it is open, or it died of opening
 
     def round(self, pause: float = 0) -> dict[str, str] | None:
         """The failures of one round, after a sleep; None if the process died in it."""
