@@ -143,7 +143,7 @@ def choose(arrays: Arrays, columns: Columns, site: Ints, nodes: int, seconds: fl
     # one entry per row and column: a plan may take a SKU in several lines
     key = program.column[order] * len(program.upper) + program.row[order]
     unique, where = np.unique(key, return_inverse=True)
-    value = np.bincount(where, program.coefficient[order])
+    value = np.bincount(where, program.coefficient[order]).astype(np.float64)
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = count, len(program.upper)
     model.col_cost_, model.col_lower_, model.col_upper_ = program.cost, np.zeros(count), np.ones(count)
