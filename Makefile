@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help run test test-faults test-real try-real setup setup-dev dev check lint types lock bench clean
+.PHONY: help audit sbom run test test-faults test-real try-real setup setup-dev dev check lint types lock bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,12 @@ lint: setup-dev ## Ruff
 
 types: setup-dev ## Mypy, strict
 	$(BIN)/mypy
+
+audit: setup-dev ## Known holes and licences of the dependencies
+	$(BIN)/python -m tools.audit --online
+
+sbom: setup-dev ## Write sbom.json, what is installed (CycloneDX)
+	$(BIN)/cyclonedx-py environment --output-format JSON -o sbom.json $(BIN)/python
 
 lock: setup-dev ## Compile requirements/*.in into pinned, hashed requirements/*.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header requirements/dev.in -o requirements/dev.txt
