@@ -86,7 +86,10 @@ def run_cycle(
         result.steps["balance"] = asdict(balance_books(hub))
     with step("verify"):
         result.steps["verify"] = asdict(verify_orders(hub))
-    if is_pending(hub):
+    decides = False  # nothing is decided while it cannot be known whether a restore is still to be made good
+    with step("decide"):
+        decides = not is_pending(hub)
+    if not decides:
         return result
     with step("amend"):
         result.steps["amend"] = asdict(amend_orders(hub))
