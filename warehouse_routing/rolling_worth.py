@@ -17,7 +17,6 @@ from warehouse_routing.landscape import landscape_of
 from warehouse_routing.objective import measure_of
 from warehouse_routing.preparing import prepared
 from warehouse_routing.problem import Problem
-from warehouse_routing.rolling_prices import climb_prices
 from warehouse_routing.router import shelves_of
 
 STEPS = 400
@@ -40,6 +39,9 @@ class Worths:
 
 def worth_of(problem: Problem) -> Worths:
     """Price one more unit everywhere, by the problem's own measure."""
+    # Imported here: it brings the compiler of the solver's loops, which takes a second.
+    from warehouse_routing.rolling_prices import climb_prices
+
     measure = measure_of(landscape_of(problem, prepared(problem)))
     rows = [n for n, portions in enumerate(measure.portions) if portions]
     if not rows:
