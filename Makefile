@@ -49,6 +49,7 @@ sbom: setup-dev ## Write sbom.json, what is installed (CycloneDX)
 lock: setup-dev ## Compile requirements/*.in into pinned, hashed requirements/*.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header requirements/dev.in -o requirements/dev.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header -c requirements/dev.txt requirements/runtime.in -o requirements/runtime.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header -c requirements/dev.txt requirements/cluster.in -o requirements/cluster.txt
 
 bench: setup-dev ## Every benchmark, one JSON line each
 	$(BIN)/python benchmarks/ingest.py --orders 20000 --json
