@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.fleet import DATABASES, UNDECIDED, UNSETTLED, Fleet, Stage, new_store, stage
+from order_store.outbox import State, messages
 from pipelines.comparison import Comparison, compare_with_truth
 from pipelines.hub import open_hub
 from pipelines.services.cycle import run_cycle
@@ -91,6 +92,7 @@ def play(set_up: Stage, workers: int, orders: int, rate: float, pace: float) -> 
         "failed_steps": sum(len(one["failures"]) for each in rounds for one in each),
         "processes": [trend(each) for each in rounds],
         "divergences": [str(one) for one in comparison.divergences],
+        "not_applied": _not_applied(set_up),
         "compared_orders": comparison.orders,
         "sent_twice": sum(count - 1 for count in taken.values()),
     }
@@ -127,6 +129,13 @@ def _backlog(set_up: Stage, placed: int) -> int:
     """Orders that are not read, or not decided, and messages that are not settled."""
     read = set_up.count("SELECT count(*) FROM orders")
     return placed - read + set_up.count(UNDECIDED) + set_up.count(UNSETTLED)
+
+
+def _not_applied(set_up: Stage) -> list[str]:
+    """Messages that no vendor has done, and why."""
+    with set_up.store.read() as tx:
+        found = messages(tx, states=set(State) - {State.APPLIED, State.SUPERSEDED}, limit=20)
+        return [f"{one.operation} {one.reference}: {one.state}, {one.reason}" for one in found]
 
 
 def _has_arrived(set_up: Stage) -> bool:

@@ -142,7 +142,9 @@ class WooCommerce:
                 )
             vendor_ref = self._tell(path, body, told)
             if body["complete"] and status != "completed":
-                self._transport.send(Request("PUT", path, json={"status": "completed"}, repeatable=True))
+                done = Request("PUT", path, json={"status": "completed"}, repeatable=True)
+                # A page for people comes with 200 too, and then nothing was done: the answer has to be JSON.
+                self._transport.send(done).json()
         except RecordMissing:
             return WriteResult(Outcome.REJECTED, reason="the shop knows no such order")
         except RecordRejected as error:

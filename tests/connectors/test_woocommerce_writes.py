@@ -8,8 +8,9 @@ import responses
 from msgspec import UNSET
 
 from connectors.contract import Outcome
-from connectors.errors import AnswerLost
+from connectors.errors import AnswerLost, StreamBroken
 from normalization.statuses import ChannelState
+from sandbox.mishaps import Mishap, Severity, Weather
 from tests.connectors.woocommerce_shop import PLAIN, Shop, lines_of
 
 
@@ -83,3 +84,20 @@ def test_a_lost_answer_is_looked_up_and_finished_without_a_second_tracking(shop:
     assert found is not None
     assert found.outcome is Outcome.APPLIED
     assert shop.count("POST", "/shipment-trackings") == 1
+
+
+def test_a_page_for_people_instead_of_the_completed_order_is_no_success(shop: Shop) -> None:
+    """A host under maintenance answers 200 with HTML and does nothing."""
+    (order,) = shop.place(1)
+    weather = Weather("woocommerce", Severity(), 1)
+    fates = iter([None, None, None, Mishap.PAGE])  # the order, its trackings, the new one, its completion
+    weather.draw = lambda: ((fate := next(fates)), fate is None)  # type: ignore[method-assign]
+    shop.vendor.weather = weather
+    with pytest.raises(StreamBroken):
+        shop.tell(order)
+    shop.vendor.weather = None
+    assert shop.connector.look_up("confirm_shipment", shop.body(order), "r") is None, "it is done again"
+    assert shop.tell(order) is Outcome.APPLIED
+    assert [dict(told.lines) for told in order.told] == [
+        {line.line_id: line.quantity for line in order.lines}
+    ]
