@@ -102,7 +102,9 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(everything: bool, tmp_path: Path) -> Iterator[Site]:
+    if not everything:
+        pytest.skip("takes some minutes: make test-faults ALL=1")
     with ExitStack() as stack:
         server = stack.enter_context(running_postgres())
         store_url = stack.enter_context(empty_database(server))
