@@ -12,7 +12,7 @@ from pipelines.cli.app import app
 from pipelines.comparison import compare_with_truth
 from pipelines.services.orders import backfill_orders
 from sandbox.ledger import ledger
-from sandbox.registry import CONNECTIONS
+from sandbox.registry import CHANNELS, CONNECTIONS
 from sandbox.world import START
 
 OpenStage = Callable[..., Any]
@@ -21,6 +21,8 @@ OpenStage = Callable[..., Any]
 def test_the_hub_agrees_with_the_truth_line_by_line(open_stage: OpenStage) -> None:
     stage = open_stage(*CONNECTIONS, plenty=False, fickle=True)
     stage.sandbox.simulation.orders_per_day = 90
+    for channel in CHANNELS:  # leave nothing to chance: a cancellation everywhere, so that it is compared too
+        stage.world.cancel(stage.place(channel))
     for hours in [1] * 26 + [8] * 32:
         stage.wait(hours=hours)
         assert stage.cycle().failures == {}
