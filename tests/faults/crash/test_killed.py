@@ -1,5 +1,6 @@
 """The hub is killed wherever it changes state; what comes back leaves the books of a run never killed."""
 
+import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
@@ -15,6 +16,8 @@ from tests.faults.crash.sampling import spread
 from tests.faults.crash.trials import Outcome, Theatre
 
 SAMPLE = {"sqlite": 24, "postgresql": 10}
+POINTS = os.environ.get("ORDERHUB_POINTS")
+"""So many points on each database instead of the sample (`make test-faults POINTS=300`)."""
 PUBLISHING_SAMPLE = 2
 SEED = 7
 
@@ -57,7 +60,8 @@ def test_s44_killed_at_any_point_nothing_is_lost_and_nothing_doubled(
         for point in theatre.points[stage.name]
     ]
     assert len(points) > 1000
-    chosen = points if everything else spread(points, SAMPLE[database], SEED)
+    count = int(POINTS) if POINTS else SAMPLE[database]
+    chosen = points if everything else spread(points, count, SEED)
     outcomes = list(pool.map(lambda one: one[0][0].trial(one[0][1], one[1]), chosen))
     report(f"on {database}", len(points), outcomes, record_fault)
 
