@@ -18,7 +18,7 @@ from tests.faults.crash.trials import Outcome, Theatre
 SAMPLE = {"sqlite": 24, "postgresql": 10}
 POINTS = os.environ.get("ORDERHUB_POINTS")
 """So many points on each database instead of the sample (`make test-faults POINTS=300`)."""
-PUBLISHING_SAMPLE = 2
+PUBLISHING_SAMPLE = 1
 SEED = 7
 
 
