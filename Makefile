@@ -13,7 +13,7 @@ run: setup ## Set up, then play a merchant's days against the sandbox and compar
 	$(BIN)/orderhub demo
 
 test: setup-dev ## Set up, then run every test that needs no real shop
-	$(BIN)/python -m pytest -m "not real and not faults" -n $(or $(WORKERS),2) $(ARGS)
+	$(BIN)/python -m pytest -m "not real and not faults" -n $(or $(WORKERS),3) $(ARGS)
 
 test-faults: setup-dev ## Kill, starve and attack the hub at a sample of points; at POINTS=300, or at all with ALL=1
 	$(if $(ALL),ORDERHUB_FAULTS=all) $(if $(POINTS),ORDERHUB_POINTS=$(POINTS)) \

@@ -32,7 +32,7 @@ def effort_for(orders: int) -> Effort:
     if orders <= 1000:
         return Effort(steps=600, light=10, heavy=20, reach=0.25, nodes=50)
     if orders <= 2500:
-        return Effort(steps=600, light=10, heavy=20, reach=0.15, nodes=1)
+        return Effort(steps=600, light=10, heavy=20, reach=0.08, nodes=1)
     if orders < LARGE:
         return Effort(steps=500, light=10, heavy=20, reach=0.0, nodes=0)
     return Effort(steps=150, light=8, heavy=2, reach=0.0, nodes=0)
