@@ -23,6 +23,10 @@ LONGEST = EXACT_LINES
 WORTHWHILE = 1e-3
 """Share of the cost for which HiGHS goes on looking."""
 
+LONGEST_SEARCH = 10.0
+"""Seconds after which HiGHS ends. Its root node takes two or forty on batches of one size; a batch on which it
+is stopped here may be answered otherwise on a machine of another speed."""
+
 TOLERANCE = 1e-6
 """Share by which a bound of HiGHS is lowered, for the tolerances it works with."""
 
@@ -162,7 +166,7 @@ def choose(arrays: Arrays, columns: Columns, site: Ints, nodes: int, seconds: fl
         ("threads", 1),
         ("mip_rel_gap", WORTHWHILE),
         ("mip_max_nodes", nodes),
-        ("time_limit", seconds),
+        ("time_limit", min(seconds, LONGEST_SEARCH)),
     ):
         solver.setOptionValue(option, setting)
     solver.passModel(model)
