@@ -24,8 +24,8 @@ WORTHWHILE = 1e-3
 """Share of the cost for which HiGHS goes on looking."""
 
 LONGEST_SEARCH = 10.0
-"""Seconds after which HiGHS ends. Its root node takes two or forty on batches of one size; a batch on which it
-is stopped here may be answered otherwise on a machine of another speed."""
+"""Seconds after which HiGHS ends: its root node takes two or forty on batches of one size. A batch on which
+it is stopped may be answered otherwise on a machine of another speed."""
 
 TOLERANCE = 1e-6
 """Share by which a bound of HiGHS is lowered, for the tolerances it works with."""
