@@ -6,7 +6,7 @@ import numpy as np
 
 from warehouse_routing.batch import Batch, Floats
 from warehouse_routing.solver.arrays import Arrays, arrays_of
-from warehouse_routing.solver.dual import Dual, Relaxation, ascend
+from warehouse_routing.solver.dual import Dual, Relaxation, ascend, marginal_price
 
 LOWERINGS, KEPT = 120, 0.95
 """Prices at empty shelves fall so often, each time to this share, unless an order asks for the goods."""
@@ -52,7 +52,9 @@ def climb_prices(
     finally:
         relaxation.close()
     capacity = np.where(batch.capacity < 0, 0.0, found.site_price)
-    return UnitPrices(_of_a_unit(arrays, found), capacity, max(0.0, found.bound), found)
+    return UnitPrices(
+        np.ascontiguousarray(marginal_price(arrays, found).T), capacity, max(0.0, found.bound), found
+    )
 
 
 def _lower_at_empty_shelves(relaxation: Relaxation, arrays: Arrays, found: Dual) -> None:
@@ -70,12 +72,3 @@ def _lower_at_empty_shelves(relaxation: Relaxation, arrays: Arrays, found: Dual)
         falling &= asked == 0
         lowest = np.where(falling[:, None, :], tried, lowest)
     found.stock_price = lowest
-
-
-def _of_a_unit(arrays: Arrays, found: Dual) -> Floats:
-    """A unit's own price and those of the lots that one more unit would complete."""
-    price = found.stock_price[:, 0].copy()
-    for lot in range(2, found.stock_price.shape[1] + 1):
-        completes = (arrays.stock + 1) % lot == 0
-        price += np.where(completes, found.stock_price[:, lot - 1], 0.0)
-    return np.ascontiguousarray(price.T)

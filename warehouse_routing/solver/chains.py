@@ -96,7 +96,6 @@ def give_way(
     spare: float,
     looks: int,
     shake: float,
-    hard: bool,
     arrays: Arrays,
     plan: Plan,
     stock_price: Floats,
@@ -107,8 +106,13 @@ def give_way(
 ) -> float:
     """Move the holder of a SKU at a site (of a parcel, where `sku` is -1) for whom that costs least.
 
-    Returns what it adds to the cost; inf where no holder can go for less than `spare`, and none has moved.
+    Returns what it adds to the cost; inf where no holder can go for less than `spare` or the chain is as long
+    as it may be, and none has moved. The last one to move takes only what is free.
     """
+    room = len(chain.orders) - chain.counts[1]
+    if room == 0:
+        return np.inf
+    hard = room == 1
     if sku >= 0:
         kept = stock_price[sku, 0, w]
         stock_price[sku, 0, w] = np.inf
@@ -168,7 +172,6 @@ def settle(
     cost: Floats,
 ) -> float:
     """Make holders give way until nothing is taken more than there is; the chain's total, inf if it fails."""
-    depth = len(chain.orders)
     step = 0
     while step < chain.counts[1]:
         order = chain.orders[step]
@@ -179,45 +182,17 @@ def settle(
             for part in range(arrays.part_start[line], arrays.part_start[line + 1]):
                 sku = arrays.part_sku[part]
                 while plan.left[sku, w] < 0:
-                    if chain.counts[1] == depth:
-                        return np.inf
-                    hard = chain.counts[1] >= depth - 1
                     total += give_way(
-                        sku,
-                        w,
-                        goal - total,
-                        looks,
-                        shake,
-                        hard,
-                        arrays,
-                        plan,
-                        stock_price,
-                        site_price,
-                        scratch,
-                        chain,
-                        cost,
-                    )
+                        sku, w, goal - total, looks, shake, arrays, plan, stock_price, site_price, scratch,
+                        chain, cost,
+                    )  # fmt: skip
                     if total >= goal:
                         return np.inf
             while plan.room[w] < 0 and opens_parcel(order, line, arrays, plan):
-                if chain.counts[1] == depth:
-                    return np.inf
-                hard = chain.counts[1] >= depth - 1
                 total += give_way(
-                    -1,
-                    w,
-                    goal - total,
-                    looks,
-                    shake,
-                    hard,
-                    arrays,
-                    plan,
-                    stock_price,
-                    site_price,
-                    scratch,
-                    chain,
-                    cost,
-                )
+                    -1, w, goal - total, looks, shake, arrays, plan, stock_price, site_price, scratch,
+                    chain, cost,
+                )  # fmt: skip
                 if total >= goal:
                     return np.inf
         step += 1
@@ -228,7 +203,6 @@ def settle(
 def sweep(
     sequence: Ints,
     looks: int,
-    heat: float,
     shake: float,
     retries: int,
     tries_per_gain: float,
@@ -241,13 +215,10 @@ def sweep(
     cost: Floats,
 ) -> float:
     """Start a chain at each order of `sequence`; return what all that were kept saved."""
-    saved = 0.0
+    saved, goal = 0.0, -LEAST_SAVING
     for order in sequence:
         chain.counts[0] += 1
         chain.counts[1] = 0
-        goal = -LEAST_SAVING
-        if heat > 0.0:
-            goal -= heat * np.log(1.0 - uniform(chain.random))
         take_out(order, arrays, plan)
         value = cheapest(order, arrays, plan.left, plan.room, stock_price, site_price, False, False, scratch)
         if value >= cost[order] + goal:

@@ -10,6 +10,19 @@ from warehouse_routing.solver.moves import cost_of, fits, opens_parcel, put_in, 
 
 
 @compiled
+def drop_excess(order: int, arrays: Arrays, plan: Plan) -> None:
+    """Leave lines of an order in the plan unserved, the last first, until it takes no more than there is."""
+    first, line = arrays.line_start[order], arrays.line_start[order + 1] - 1
+    while not fits(order, arrays, plan):
+        take_out(order, arrays, plan)
+        plan.site[line] = UNSERVED
+        if arrays.all_or_nothing[order]:
+            plan.site[first : arrays.line_start[order + 1]] = UNSERVED
+        put_in(order, arrays, plan)
+        line -= 1
+
+
+@compiled
 def construct(
     sequence: Ints,
     arrays: Arrays,
@@ -29,14 +42,7 @@ def construct(
         for line in range(first, last):
             plan.site[line] = scratch.chosen[line - first]
         put_in(order, arrays, plan)
-        line = last - 1
-        while not fits(order, arrays, plan):  # one SKU in several lines: each alone fits, together not
-            take_out(order, arrays, plan)
-            plan.site[line] = UNSERVED
-            if arrays.all_or_nothing[order]:
-                plan.site[first:last] = UNSERVED
-            put_in(order, arrays, plan)
-            line -= 1
+        drop_excess(order, arrays, plan)  # one SKU in several lines: each alone fits, together not
 
 
 @compiled
@@ -76,11 +82,4 @@ def replay(arrays: Arrays, plan: Plan) -> None:
         if barred or (arrays.all_or_nothing[order] and served < last - first):
             plan.site[first:last] = UNSERVED
         put_in(order, arrays, plan)
-        line = last - 1
-        while not fits(order, arrays, plan):
-            take_out(order, arrays, plan)
-            plan.site[line] = UNSERVED
-            if arrays.all_or_nothing[order]:
-                plan.site[first:last] = UNSERVED
-            put_in(order, arrays, plan)
-            line -= 1
+        drop_excess(order, arrays, plan)

@@ -88,6 +88,14 @@ class Dual:
     value: Floats
 
 
+def marginal_price(arrays: Arrays, dual: Dual) -> Floats:
+    """What one more unit would save [K, W]: its own price and those of the lots that it completes."""
+    price = dual.stock_price[:, 0].copy()
+    for lot in range(2, dual.stock_price.shape[1] + 1):
+        price += np.where((arrays.stock + 1) % lot == 0, dual.stock_price[:, lot - 1], 0.0)
+    return price
+
+
 class Relaxation:
     """The relaxed problem of a batch: evaluates prices on all cores, with the same answer on any number."""
 

@@ -117,7 +117,7 @@ class Search:
                 sequence, saved = rng.permutation(len(cost)), 0.0
                 for part in np.array_split(sequence, 1 + len(cost) // CHUNK):
                     saved += sweep(
-                        part, looks, 0.0, shake * mean, retries, tries_per_gain, arrays, plan, *prices,
+                        part, looks, shake * mean, retries, tries_per_gain, arrays, plan, *prices,
                         scratch, chain, cost,
                     )  # fmt: skip
                     if not self.in_time():

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from warehouse_routing.batch import UNSERVED, Batch, Floats, Ints, Solution
-from warehouse_routing.solver.arrays import NO_LIMIT, Arrays, arrays_of
+from warehouse_routing.batch import UNSERVED, Batch, Ints, Solution
+from warehouse_routing.solver.arrays import NO_LIMIT, arrays_of
 from warehouse_routing.solver.components import groups
-from warehouse_routing.solver.dual import Dual
+from warehouse_routing.solver.dual import marginal_price
 from warehouse_routing.solver.search import Search, plan_at
 from warehouse_routing.solver.subset import apart
 
@@ -66,7 +66,7 @@ def solve(
         site[at] = answer.site
         cost.append(answer.cost)
         bound.append(answer.bound)
-        stock_price[:, skus] += _marginal(part, answer.dual).T
+        stock_price[:, skus] += marginal_price(part, answer.dual).T
         site_price += np.where(part.capacity < NO_LIMIT, answer.dual.site_price, 0.0)
     total = math.fsum(cost)
     return Solution(
@@ -88,11 +88,3 @@ def _overall(progress: Progress | None, cost: float, bound: float) -> Progress:
             progress(stage, cost + group_cost, bound + group_bound)
 
     return tell
-
-
-def _marginal(arrays: Arrays, dual: Dual) -> Floats:
-    """What one more unit at each site would save [K, W]: its own price and those of the lots it completes."""
-    price = dual.stock_price[:, 0].copy()
-    for lot in range(2, dual.stock_price.shape[1] + 1):
-        price += np.where((arrays.stock + 1) % lot == 0, dual.stock_price[:, lot - 1], 0.0)
-    return price
