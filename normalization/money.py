@@ -72,8 +72,8 @@ def _scale(currency: str) -> Decimal:
     return Decimal(10) ** exponent(currency)
 
 
-def parse_money(amount: str | int | Decimal, currency: str) -> Money:
-    """Money from a vendor's decimal amount in major units, as a string, a Decimal or an int.
+def parse_minor(amount: str | int | Decimal, currency: str) -> int:
+    """Minor units of a vendor's decimal amount in major units, as a string, a Decimal or an int.
 
     Floats are refused: decode JSON numbers as Decimal first. Trailing zeros beyond the currency's
     exponent are accepted ("1299.00" JPY), a remainder is not.
@@ -82,11 +82,6 @@ def parse_money(amount: str | int | Decimal, currency: str) -> Money:
         UnknownCurrencyError: If the currency is unknown.
         InexactAmountError: If the amount is no number or has a fraction of a minor unit.
     """
-    return Money(parse_minor(amount, currency), currency)
-
-
-def parse_minor(amount: str | int | Decimal, currency: str) -> int:
-    """The minor units of `parse_money`, for hot paths that need no Money."""
     if isinstance(amount, str):  # "12.90", as nearly all amounts are written, needs no Decimal
         whole, _, fraction = amount.partition(".")
         digits = whole + fraction

@@ -1,7 +1,10 @@
 """Exclusive rights that end by themselves, with a fence that tells a late holder from the present one."""
 
+import os
+import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 from sqlalchemy import Connection, select, update
 
@@ -22,6 +25,11 @@ class Lease:
     owner: str
     fence: int
     until: datetime
+
+
+def new_owner() -> str:
+    """A name that nobody else has, not even another container's process of the same number."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
 
 
 def acquire_lease(tx: Connection, name: str, owner: str, now: datetime, duration: timedelta) -> Lease | None:

@@ -9,12 +9,9 @@ that does no harm; looked up first, once it has had the time to show; or left to
 """
 
 import logging
-import os
-import socket
 from collections import deque
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
-from uuid import uuid4
 
 from sqlalchemy import Connection
 
@@ -31,6 +28,7 @@ from connectors.errors import (
 from normalization.errors import NormalizationError
 from order_store.connections import connection_id
 from order_store.events import Event, add_events
+from order_store.leases import new_owner
 from order_store.outbox import OutboxRow, State, claim, postpone, postpone_connection, settle
 from order_store.personal import without_words
 from pipelines.hub import Hub
@@ -116,7 +114,7 @@ class _Sender:
         self._name = connection
         self._connector = hub.connector(connection)
         self._vendor = hub.config.connection(connection).connector
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self._owner = new_owner()
         self._personal: tuple[str, ...] = ()
         self._settle = {name: one.settle for name, one in self._connector.operations.items()}
         with hub.store.read() as tx:

@@ -1,8 +1,6 @@
 """Snapshot, build and publish the KPI file."""
 
-import os
 import shutil
-import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,7 +8,7 @@ from pathlib import Path
 from analytics.build import build
 from analytics.extract import extract
 from analytics.publish import publish, stamp
-from order_store.leases import acquire_lease, release_lease
+from order_store.leases import acquire_lease, new_owner, release_lease
 from pipelines.hub import Hub
 from pipelines.problems import ProblemError
 from pipelines.services.conservation import all_violations
@@ -75,7 +73,7 @@ def publish_kpis(hub: Hub, run: str) -> Published:
     stamp(folder / "kpi.duckdb", taken)
     now = hub.clock.now()
     with hub.store.begin() as tx:
-        lease = acquire_lease(tx, "publish:kpi", f"{socket.gethostname()}:{os.getpid()}", now, LEASE)
+        lease = acquire_lease(tx, "publish:kpi", new_owner(), now, LEASE)
     if lease is None:
         raise ProblemError("another process publishes KPIs at this moment; run it again")
     try:

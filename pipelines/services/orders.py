@@ -14,7 +14,7 @@ from normalization import registry
 from normalization.verification import verify
 from order_store.catalogue import catalogue_view
 from order_store.connections import connection_id
-from order_store.leases import LeaseLost, acquire_lease, release_lease, renew_lease
+from order_store.leases import LeaseLost, acquire_lease, new_owner, release_lease, renew_lease
 from order_store.reading import begin_window, complete_window, read_marks
 from order_store.schema.base import to_micros
 from order_store.schema.orders import holds, orders
@@ -28,7 +28,6 @@ from pipelines.services.reading import (
     ReadResult,
     lease_name,
     read_stream,
-    reader,
 )
 
 CHANGES = "orders"
@@ -99,7 +98,7 @@ def _reconcile(hub: Hub, connection: str) -> ReadResult | None:
         last = read_marks(tx, key, RECONCILED).completed_at
         if last is not None and now - last < RECONCILE_EVERY:
             return None
-        given = acquire_lease(tx, lease_name(connection, RECONCILED), reader(), now, LEASE)
+        given = acquire_lease(tx, lease_name(connection, RECONCILED), new_owner(), now, LEASE)
         if given is None:
             return None
         begin_window(tx, key, RECONCILED, now - RECONCILE_BACK, now, now)

@@ -1,19 +1,16 @@
 """Reads one stream of one connection: window by window, page by page, resumable at any point."""
 
-import os
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from uuid import uuid4
 
 from sqlalchemy import Connection as Transaction
 
 from connectors.contract import Connector, Page, ReadMode, Stream, Window
 from connectors.errors import RecordRejected, StreamBroken
 from order_store.connections import connection_id
-from order_store.leases import Lease, LeaseLost, acquire_lease, release_lease, renew_lease
+from order_store.leases import Lease, LeaseLost, acquire_lease, new_owner, release_lease, renew_lease
 from order_store.reading import (
     ReadState,
     abandon_window,
@@ -73,7 +70,7 @@ def read_stream(hub: Hub, connection: str, name: str, store_page: StorePage) -> 
         due = marks.in_window or waited >= stream.every or waited < timedelta()  # the clock was ahead
         if not due:
             return ReadResult(connection, name, skipped=f"not due before {stream.every} have passed")
-        lease = acquire_lease(tx, lease_name(connection, name), reader(), now, LEASE)
+        lease = acquire_lease(tx, lease_name(connection, name), new_owner(), now, LEASE)
         marks = read_marks(tx, key, name)  # who held the lease until now may have moved them
     if lease is None:
         return ReadResult(connection, name, skipped="another process reads it")
@@ -89,11 +86,6 @@ def read_stream(hub: Hub, connection: str, name: str, store_page: StorePage) -> 
 def lease_name(connection: str, stream: str) -> str:
     """What the lease of a stream is called."""
     return f"read:{connection}:{stream}"
-
-
-def reader() -> str:
-    """Who reads: a name that nobody else has, not even another container's process of the same number."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
 
 
 @dataclass(slots=True)

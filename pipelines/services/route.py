@@ -17,6 +17,7 @@ from order_store.allocations import (
     lock_for,
 )
 from order_store.connections import connection_id
+from order_store.leases import acquire_lease, new_owner, release_lease
 from order_store.personal import digest_key, personal_data_by_order
 from order_store.picklists import ship_to_digest
 from order_store.schema.fulfilment import routing_decisions
@@ -27,6 +28,7 @@ from pipelines.services.route_problem import Known, problem_of
 from warehouse_routing.plan import Assignment, OrderPlan, Plan
 from warehouse_routing.router import plan
 
+LEASE = timedelta(minutes=5)
 ROUNDS = 3
 BATCH = 50
 """Orders committed in one transaction: well below 200 ms of SQLite's write lock."""
@@ -48,6 +50,7 @@ class RouteResult:
         cancellations_proposed: Lines that have waited too long, told for the first time.
         cost_minor: Of all that was decided in the first round, in minor units of `currency`.
         gap_percent: How far from the best that plan is at most.
+        skipped: Why nothing was routed, if nothing was.
     """
 
     orders: int = 0
@@ -61,6 +64,7 @@ class RouteResult:
     cancellations_proposed: int = 0
     cost_minor: int = 0
     gap_percent: float = 0.0
+    skipped: str | None = None
 
 
 @dataclass(slots=True)
@@ -81,12 +85,25 @@ def route_orders(hub: Hub, seen: list[Plan] | None = None) -> RouteResult:
 
     Backordered orders come first, by promise and age. Where an order or the stock has changed between plan
     and commit, the orders concerned are routed again, at most three times; what is left then waits for
-    the next run.
+    the next run. One process routes at a time, as several would plan the same orders; where one holds the
+    lease for longer than it lasts, the next one begins, and the conditional updates keep both right.
 
     Args:
         hub: The hub.
         seen: Gets the plans of all rounds, if somebody wants to look at them.
     """
+    with hub.store.begin() as tx:
+        lease = acquire_lease(tx, "route", new_owner(), hub.clock.now(), LEASE)
+    if lease is None:
+        return RouteResult(skipped="another process routes")
+    try:
+        return _route(hub, seen)
+    finally:
+        with hub.store.begin() as tx:
+            release_lease(tx, lease)
+
+
+def _route(hub: Hub, seen: list[Plan] | None) -> RouteResult:
     run = _Run(hub)
     run.add(refused=take_elsewhere(hub))
     wanted: set[int] | None = None
@@ -105,7 +122,7 @@ def route_orders(hub: Hub, seen: list[Plan] | None = None) -> RouteResult:
             run.result = replace(run.result, gap_percent=round(decided.gap_percent, 3))
             _move(run, known, decided.orders)
         news = [one for one in decided.orders if _is_news(known[one.order_id], one)]
-        wanted = _commit_all(run, known, news)
+        wanted = {one.order_id for one in _commit(run, known, news)}
         run.add(conflicts=len(wanted))
         if not wanted:
             break
@@ -144,7 +161,7 @@ def _move(run: _Run, known: Mapping[int, Known], decided: Sequence[OrderPlan]) -
                 run.add(moved=_ask_back(run.hub, tx, known[one.order_id], one))
     left = [one for one in moves if one.order_id not in sent]
     for _ in range(2):
-        left = [one for batch in _batches(left) for one in _move_batch(run, known, batch)]
+        left = _commit(run, known, left)
 
 
 def _ask_back(hub: Hub, tx: Connection, known: Known, decided: OrderPlan) -> bool:
@@ -156,61 +173,50 @@ def _ask_back(hub: Hub, tx: Connection, known: Known, decided: OrderPlan) -> boo
     return any(asked)
 
 
-def _move_batch(run: _Run, known: Mapping[int, Known], batch: Sequence[OrderPlan]) -> list[OrderPlan]:
-    """Release and commit, each order in a savepoint of its own; returns those that could not be moved."""
+def _commit(run: _Run, known: Mapping[int, Known], decided: Sequence[OrderPlan]) -> list[OrderPlan]:
+    """Withdraw and give, each order in a savepoint of its own; returns those that met a conflict."""
     failed: list[OrderPlan] = []
-    with run.hub.store.begin() as tx:
-        decisions = [_decision(run.hub, tx, known[one.order_id], one) for one in batch]
-        lock_for(tx, decisions)
-        for one, decision in zip(batch, decisions, strict=True):
-            savepoint = tx.begin_nested()
-            now = run.hub.clock.now()
-            try:
-                made = _commit_move(tx, one, decision, now)
-            except AllocationConflict:
-                savepoint.rollback()
-                failed.append(one)
-                continue
-            _keep_reasons(run.hub, tx, known[one.order_id], one)
-            savepoint.commit()
-            run.add(moved=1, picklists=len(made))
+    for batch in _batches(decided):
+        with run.hub.store.begin() as tx:
+            decisions = _decisions(run.hub, tx, [known[one.order_id] for one in batch], batch)
+            lock_for(tx, decisions)
+            for one, decision in zip(batch, decisions, strict=True):
+                savepoint = tx.begin_nested()
+                try:
+                    made = _commit_one(tx, one, decision, run.hub.clock.now())
+                except AllocationConflict:
+                    savepoint.rollback()
+                    failed.append(one)
+                    continue
+                _keep_reasons(run.hub, tx, known[one.order_id], one)
+                savepoint.commit()
+                run.add(
+                    moved=int(bool(one.withdrawn)),
+                    allocated=int(bool(one.assignments) and not one.withdrawn),
+                    picklists=len(made),
+                    backordered=int(bool(one.backorders) and not one.withdrawn),
+                )
     return failed
 
 
-def _commit_move(tx: Connection, one: OrderPlan, decision: OrderDecision, now: datetime) -> list[int]:
+def _commit_one(tx: Connection, one: OrderPlan, decision: OrderDecision, now: datetime) -> list[int]:
     if not all(take_back(tx, key, now) for key in sorted(one.withdrawn)):
         raise AllocationConflict("a picklist has been sent meanwhile")
     return commit_decision(tx, decision, now)
 
 
-def _commit_all(run: _Run, known: Mapping[int, Known], decided: Sequence[OrderPlan]) -> set[int]:
-    """Commit what is new; returns the orders that must be routed again."""
-    again: set[int] = set()
-    for batch in _batches(decided):
-        with run.hub.store.begin() as tx:
-            decisions = [_decision(run.hub, tx, known[one.order_id], one) for one in batch]
-            lock_for(tx, decisions)
-            for one, decision in zip(batch, decisions, strict=True):
-                savepoint = tx.begin_nested()
-                try:
-                    picked = commit_decision(tx, decision, run.hub.clock.now())
-                except AllocationConflict:
-                    savepoint.rollback()
-                    again.add(one.order_id)
-                    continue
-                _keep_reasons(run.hub, tx, known[one.order_id], one)
-                savepoint.commit()
-                run.add(
-                    allocated=int(bool(one.assignments)),
-                    picklists=len(picked),
-                    backordered=int(bool(one.backorders)),
-                )
-    return again
+def _decisions(
+    hub: Hub, tx: Connection, known: Sequence[Known], decided: Sequence[OrderPlan]
+) -> list[OrderDecision]:
+    people = personal_data_by_order(tx, [one.row.id for one in known], "routing")
+    key = digest_key(tx)
+    return [
+        _decision(hub, tx, one, plan, ship_to_digest(people[one.row.id].ship_to or None, key))
+        for one, plan in zip(known, decided, strict=True)
+    ]
 
 
-def _decision(hub: Hub, tx: Connection, known: Known, decided: OrderPlan) -> OrderDecision:
-    ship_to = personal_data_by_order(tx, [known.row.id], "routing")[known.row.id].ship_to
-    digest = ship_to_digest(ship_to or None, digest_key(tx))
+def _decision(hub: Hub, tx: Connection, known: Known, decided: OrderPlan, digest: str) -> OrderDecision:
     new = [one for one in decided.assignments if one.kept is None]
     waiting = dict.fromkeys(known.line_nos.values(), 0)
     for backorder in decided.backorders:

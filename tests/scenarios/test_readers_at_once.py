@@ -1,4 +1,4 @@
-"""Two processes and one stream: whoever was away for too long leaves what the other one did alone."""
+"""Two processes at one task: whoever was away for too long leaves what the other one did alone."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,9 +10,11 @@ from connectors.contract import Page
 from order_store.connections import connection_id
 from order_store.leases import acquire_lease, release_lease
 from order_store.reading import read_marks
+from pipelines.services import route
 from pipelines.services.counts import PageCounts
 from pipelines.services.orders import RECONCILED, sync_orders
 from pipelines.services.reading import LEASE, TAKEN_OVER, lease_name, read_stream
+from tests.scenarios.test_stock_and_routing import SPOON, ready
 
 OpenStage = Callable[..., Any]
 SHOP = "woo-de"
@@ -54,3 +56,16 @@ def test_only_one_process_at_a_time_reconciles_a_channel(open_stage: OpenStage) 
         release_lease(tx, other)
     assert RECONCILED in {one.stream for one in sync_orders(stage.hub, SHOP)}
     assert RECONCILED not in {one.stream for one in sync_orders(stage.hub, SHOP)}, "once a day"
+
+
+def test_one_process_at_a_time_routes_and_a_lost_one_is_not_waited_for_long(open_stage: OpenStage) -> None:
+    stage = open_stage("shopify-eu", "tryton-lyon")
+    (order,) = ready(stage, {"LYS": 3}, [[(SPOON, 1)]])
+    with stage.hub.store.begin() as tx:
+        assert acquire_lease(tx, "route", "a process that was killed", stage.clock.now(), route.LEASE)
+    assert route.route_orders(stage.hub).skipped
+    assert stage.stored(order).row["status"] == "open"
+    stage.wait(seconds=route.LEASE.total_seconds())
+    done = route.route_orders(stage.hub)
+    assert (done.skipped, done.allocated) == (None, 1)
+    assert route.route_orders(stage.hub).skipped is None, "it gave the lease back"
