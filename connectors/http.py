@@ -23,10 +23,11 @@ taken from the environment: no proxy, no .netrc. An answer's error body loses th
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
+from hashlib import sha256
 from math import isfinite
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ import requests
 import tenacity
 
 from connectors.auth import Auth, NoAuth
+from connectors.contract import RawRecord
 from connectors.errors import (
     AnswerLost,
     ConnectorError,
@@ -47,6 +49,7 @@ from connectors.errors import (
     StreamBroken,
     Transient,
 )
+from connectors.excerpts import excerpt, is_cut, restored
 from connectors.runtime import Pacer, Runtime
 
 log = logging.getLogger(__name__)
@@ -86,12 +89,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, with the moment at which it was asked for."""
+    """What came back, with the moment at which it was asked for.
+
+    Attributes:
+        cuts: Of a `mended` answer, what stood in its body where nothing could be read.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     observed_at: datetime
+    cuts: Mapping[bytes, bytes] = field(default_factory=dict)
 
     @property
     def vendor_time(self) -> datetime | None:
@@ -109,9 +117,24 @@ class Answer:
         """
         try:
             return DECODER.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation) as error:
             kind = self.headers.get("Content-Type", "no content type")
             raise StreamBroken(f"answer is no JSON ({kind[:80]!r}, {len(self.body)} bytes)") from error
+
+    def mended(self) -> "Answer":
+        """The answer, readable but for single values, for pages: a record must not take its page with it.
+
+        Make the page's records with `record`, which puts those values back.
+        """
+        made = excerpt(self.body)
+        return self if made is None else replace(self, body=made.body, cuts=made.cuts)
+
+    def record(self, external_id: str | None, payload: bytes) -> RawRecord:
+        """A record of this answer, whole. Without a readable id it lands under its digest: it is not lost."""
+        payload = restored(payload, self.cuts)
+        if not external_id or is_cut(external_id):
+            external_id = f"unidentified-{sha256(payload).hexdigest()[:16]}"
+        return RawRecord(external_id, payload)
 
 
 DECODER = msgspec.json.Decoder(float_hook=Decimal)

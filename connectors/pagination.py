@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from connectors.contract import Page
 from connectors.errors import StreamBroken
+from connectors.excerpts import is_cut
 
 
 def guarded(pages: Iterator[Page], connection: str) -> Iterator[Page]:
@@ -13,7 +14,7 @@ def guarded(pages: Iterator[Page], connection: str) -> Iterator[Page]:
     that was seen already. (Seen at Amazon: selling-partner-api-models 2297.)
 
     Raises:
-        StreamBroken: At the first repeat.
+        StreamBroken: At the first repeat, or at a bookmark that could not be read.
     """
     seen_bookmarks: set[str] = set()
     previous: tuple[tuple[str, bytes], ...] = ()
@@ -22,6 +23,8 @@ def guarded(pages: Iterator[Page], connection: str) -> Iterator[Page]:
         if content and content == previous:
             raise StreamBroken(f"{connection}: {page.stream} repeats a page of {len(content)} records")
         if page.bookmark is not None:
+            if is_cut(page.bookmark):
+                raise StreamBroken(f"{connection}: {page.stream}: the next page's marker is unreadable")
             if page.bookmark in seen_bookmarks:
                 raise StreamBroken(
                     f"{connection}: {page.stream} repeats a page marker; the read would not end"

@@ -8,7 +8,6 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from hashlib import sha256
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
 
@@ -149,8 +148,9 @@ class Amazon:
         if stream not in self.streams:
             raise KeyError(stream)
         answer = self._send(GET, Request("GET", f"{ORDERS}/{external_id}", {"includedData": INCLUDED}))
-        order = _decoded(answer, _Single).order
-        return Page("orders", [_record(order)], answer.observed_at, answer.vendor_time)
+        answer = answer.mended()
+        record = _record(answer, _decoded(answer, _Single).order)
+        return Page("orders", [record], answer.observed_at, answer.vendor_time)
 
     def write(self, operation: str, body: Json, reference: str) -> WriteResult:
         """Confirm a shipment; Amazon takes the same packageReferenceId of an order only once.
@@ -215,9 +215,10 @@ class Amazon:
                 token, resumed = None, False  # the token has run out: the window is read from its start
                 continue
             resumed = False
+            answer = answer.mended()
             found = _decoded(answer, _Search)
             token = (found.pagination or {}).get("nextToken") or None
-            records = [_record(order) for order in found.orders]
+            records = [_record(answer, order) for order in found.orders]
             yield Page("orders", records, answer.observed_at, answer.vendor_time, token)
             if token is None:
                 return
@@ -341,14 +342,13 @@ def _decoded(answer: Answer, shape: type[Shape]) -> Shape:
         raise StreamBroken(f"Amazon's answer has another shape: {error}") from error
 
 
-def _record(order: msgspec.Raw) -> RawRecord:
-    """An order as it came. One without an id lands under its digest, so that it is not lost."""
-    payload = bytes(order)
+def _record(answer: Answer, order: msgspec.Raw) -> RawRecord:
+    """An order as it came."""
     try:
-        external_id = msgspec.json.decode(payload, type=_Identity).order_id
+        external_id = msgspec.json.decode(order, type=_Identity).order_id
     except (msgspec.DecodeError, UnicodeDecodeError):
-        external_id = f"unidentified-{sha256(payload).hexdigest()[:16]}"
-    return RawRecord(external_id, payload)
+        external_id = None
+    return answer.record(external_id, bytes(order))
 
 
 def _words(answer: Answer) -> str:

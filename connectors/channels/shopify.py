@@ -147,11 +147,11 @@ class Shopify:
 
     def read_one(self, stream: str, external_id: str) -> Page:
         """Read one order by its gid."""
-        answer = self._query("order", texts.ORDER, {"id": external_id})
+        answer = self._query("order", texts.ORDER, {"id": external_id}, mended=True)
         raw = _ORDER_DATA.decode(envelope(answer).data).order
         if bytes(raw) == b"null":
             raise RecordMissing(f"{self.connection}: Shopify knows no {external_id}")
-        record = self._record(raw)
+        record = self._record(answer, raw)
         return Page(self.streams[stream].lands_as, (record,), answer.observed_at, answer.vendor_time)
 
     def write(self, operation: str, body: Json, reference: str) -> WriteResult:
@@ -205,14 +205,14 @@ class Shopify:
         while not last:
             variables = {"first": size, "after": after, "query": query, "sort": sort}
             try:
-                answer = self._query(f"orders/{size}", texts.ORDERS, variables)
+                answer = self._query(f"orders/{size}", texts.ORDERS, variables, mended=True)
             except QueryTooCostly:
                 if size == 1:
                     raise
                 size = max(size // 2, 1)
                 continue
             orders = self._orders_in(answer)
-            records = [self._record(raw) for raw in orders.nodes]
+            records = [self._record(answer, raw) for raw in orders.nodes]
             after, last = orders.page_info.end_cursor, not orders.page_info.has_next_page
             if not last and not after:
                 raise StreamBroken(f"{self.connection}: Shopify has more orders but gives no cursor")
@@ -230,13 +230,18 @@ class Shopify:
         except msgspec.DecodeError as error:
             raise StreamBroken(f"{self.connection}: the answer holds no page of orders: {error}") from error
 
-    def _record(self, raw: msgspec.Raw) -> RawRecord:
+    def _record(self, answer: Answer, raw: msgspec.Raw) -> RawRecord:
+        """An order as it came, with the rest of its long lists."""
         payload = bytes(raw)
         if _MORE.search(payload):
             order = msgspec.json.decode(payload)
             self._complete(order)
             payload = msgspec.json.encode(order)
-        return RawRecord(_IDENTITY.decode(payload).id, payload)
+        try:
+            external_id = _IDENTITY.decode(payload).id
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            external_id = None
+        return answer.record(external_id, payload)
 
     def _complete(self, value: Json, order_fragment: str = "Assigned") -> None:
         """Fetch what is missing of every connection inside a record, in place."""
@@ -301,8 +306,9 @@ class Shopify:
                 " scope read_all_orders; without it Shopify leaves them out silently"
             )
 
-    def _query(self, name: str, text: str, variables: Json) -> Answer:
+    def _query(self, name: str, text: str, variables: Json, *, mended: bool = False) -> Answer:
         answer = self._queries.send(self._request(name, text, variables, repeatable=True))
+        answer = answer.mended() if mended else answer
         self._note_cost(name, answer)
         return answer
 

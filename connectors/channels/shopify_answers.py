@@ -93,7 +93,7 @@ def envelope(answer: Answer) -> Envelope:
     """
     try:
         return _ENVELOPE.decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StreamBroken(f"answer of {len(answer.body)} bytes is no GraphQL answer") from error
 
 
@@ -116,7 +116,7 @@ def _error(answer: Answer, *, mutation: bool) -> ConnectorError | None:
         return RateLimited("Shopify answered 430", retry_after(answer, answer.observed_at, default=60.0))
     if answer.status != 200 or b'"errors"' not in answer.body:
         return None
-    told = envelope(answer)
+    told = envelope(answer if mutation else answer.mended())  # an order may hold that word too
     if not told.errors:
         return None
     if isinstance(told.errors, str):

@@ -15,7 +15,7 @@ Facts, each seen at a running 3.7.3:
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -60,9 +60,33 @@ OPEN_STATES = (
 
 The first is seen only in shops whose OrderPlacedStrategy takes orders before they are paid.
 """
-ENCODER = msgspec.json.Encoder(decimal_format="number")
 TOKEN_LIFE = timedelta(hours=12)
 """Well under the default session duration of a year; a shop with a shorter one answers FORBIDDEN."""
+
+
+Shape = TypeVar("Shape")
+
+
+class _Envelope(msgspec.Struct):
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    errors: Any = None
+
+
+class _List(msgspec.Struct, rename="camel"):
+    items: list[msgspec.Raw]
+    total_items: int
+
+
+class _Orders(msgspec.Struct):
+    orders: _List
+
+
+class _Order(msgspec.Struct):
+    order: msgspec.Raw
+
+
+class _Identity(msgspec.Struct):
+    id: str | int
 
 
 class Vendure:
@@ -106,10 +130,11 @@ class Vendure:
 
     def read_one(self, stream: str, external_id: str) -> Page:
         """Read one order by its id."""
-        answer, data = self._ask(ORDER, {"id": external_id})
-        if data["order"] is None:
+        answer = self._send(ORDER, {"id": external_id}).mended()
+        order = self._data(answer, _Order).order
+        if bytes(order) == b"null":
             raise RecordMissing(f"{self.connection}: no order {external_id}")
-        return Page("orders", (_record(data["order"]),), answer.observed_at, answer.vendor_time)
+        return Page("orders", (_record(answer, order),), answer.observed_at, answer.vendor_time)
 
     def write(self, operation: str, body: Json, reference: str) -> WriteResult:
         """Confirm a shipped parcel: one fulfilment, moved to Shipped.
@@ -118,14 +143,14 @@ class Vendure:
         """
         found = self._fulfilment(body)
         if found is None:
-            _, data = self._ask(ADD_FULFILMENT, {"input": body["input"]}, mutation=True)
+            data = self._ask(ADD_FULFILMENT, {"input": body["input"]}, mutation=True)
             found = data["addFulfillmentToOrder"]
         if found["__typename"] == "ItemsAlreadyFulfilledError":
             return WriteResult(Outcome.APPLIED)
         if found["__typename"] != "Fulfillment":
             return WriteResult(Outcome.REJECTED, reason=found["errorCode"])
         if found["state"] == "Pending":
-            _, data = self._ask(TRANSITION, {"id": found["id"], "state": "Shipped"}, mutation=True)
+            data = self._ask(TRANSITION, {"id": found["id"], "state": "Shipped"}, mutation=True)
             moved = data["transitionFulfillmentToState"]
             if moved["__typename"] != "Fulfillment":
                 return WriteResult(Outcome.REJECTED, found["id"], moved["errorCode"])
@@ -147,15 +172,16 @@ class Vendure:
         skip, expected = int((bookmark or "0").partition(":")[0]), None
         while True:
             options = {"skip": skip, "take": PAGE, "sort": {"id": "ASC"}, "filter": order_filter}
-            answer, data = self._ask(ORDERS, {"options": options})
-            items, total = data["orders"]["items"], data["orders"]["totalItems"]
+            answer = self._send(ORDERS, {"options": options}).mended()
+            found = self._data(answer, _Orders).orders
+            items, total = found.items, found.total_items
             gone = max((expected or total) - total, 0)
             expected = total
             skip = max(skip - gone, 0) if gone else skip + len(items)
             more = bool(items) and skip < total
             yield Page(
                 "orders",
-                tuple(_record(item) for item in items),
+                tuple(_record(answer, item) for item in items),
                 answer.observed_at,
                 answer.vendor_time,
                 f"{skip}:{total}" if more else None,
@@ -165,7 +191,7 @@ class Vendure:
 
     def _fulfilment(self, body: Json) -> Json | None:
         """The fulfilment of the body's order with the same tracking code and the same units, if any."""
-        _, data = self._ask(FULFILMENTS, {"id": body["order_id"]})
+        data = self._ask(FULFILMENTS, {"id": body["order_id"]})
         if data["order"] is None:
             raise RecordMissing(f"{self.connection}: no order {body['order_id']}")
         arguments = {item["name"]: item["value"] for item in body["input"]["handler"]["arguments"]}
@@ -177,22 +203,28 @@ class Vendure:
                 return fulfilment
         return None
 
-    def _ask(self, document: str, variables: Json, *, mutation: bool = False) -> tuple[Answer, Any]:
-        """Send a document; its answer and its data. A refused token is renewed once."""
+    def _ask(self, document: str, variables: Json, *, mutation: bool = False) -> dict[str, Any]:
+        """Send a document; the data of its answer."""
+        return self._data(self._send(document, variables, mutation=mutation), dict[str, Any])
+
+    def _send(self, document: str, variables: Json, *, mutation: bool = False) -> Answer:
+        """Send a document. A refused token is renewed once."""
         try:
-            return self._ask_once(document, variables, mutation)
+            return self._send_once(document, variables, mutation)
         except PermissionMissing:
             self._auth.renew()
-            return self._ask_once(document, variables, mutation)
+            return self._send_once(document, variables, mutation)
 
-    def _ask_once(self, document: str, variables: Json, mutation: bool) -> tuple[Answer, Any]:
+    def _send_once(self, document: str, variables: Json, mutation: bool) -> Answer:
         call = {"query": document, "variables": variables}
         answer = self._transport.send(Request("POST", self._path, json=call, repeatable=not mutation))
-        return answer, self._data(answer, mutation)
+        self._check(answer, mutation)
+        return answer
 
-    def _data(self, answer: Answer, mutation: bool) -> Any:  # noqa: ANN401 -- a vendor's JSON
-        body = answer.json()
-        if errors := body.get("errors"):
+    def _check(self, answer: Answer, mutation: bool) -> None:
+        """Raise what an answer's errors stand for."""
+        read = answer if mutation else answer.mended()
+        if errors := self._decoded(read.body, _Envelope).errors:
             code = errors[0].get("extensions", {}).get("code", "unknown")
             place = f"{self.connection}: Vendure answered {code}"
             if code in ("FORBIDDEN", "UNAUTHORIZED"):
@@ -202,15 +234,22 @@ class Vendure:
             if code == "INTERNAL_SERVER_ERROR":
                 raise (AnswerLost if mutation else Transient)(place)
             raise RecordRejected(place)
-        if not isinstance(body.get("data"), dict):
-            raise StreamBroken(f"{self.connection}: an answer without data")
-        return body["data"]
+
+    def _data(self, answer: Answer, shape: type[Shape]) -> Shape:
+        return self._decoded(self._decoded(answer.body, _Envelope).data, shape)
+
+    def _decoded(self, raw: bytes | msgspec.Raw, shape: type[Shape]) -> Shape:
+        try:
+            return msgspec.json.decode(raw, type=shape)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise StreamBroken(f"{self.connection}: the answer has another shape: {error}") from error
 
     def _login(self) -> Token:
         variables = {"username": self._secrets["username"], "password": self._secrets["password"]}
         call = {"query": LOGIN, "variables": variables}
         answer = self._anonymous.send(Request("POST", self._path, json=call, repeatable=True))
-        outcome = self._data(answer, mutation=False)["login"]
+        self._check(answer, mutation=False)
+        outcome = self._data(answer, dict[str, Any])["login"]
         token = answer.headers.get("vendure-auth-token")
         if outcome["__typename"] != "CurrentUser" or not token:
             raise CredentialsRejected(f"{self.connection}: Vendure refuses the login; check its secrets")
@@ -231,5 +270,10 @@ def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _record(order: Json) -> RawRecord:
-    return RawRecord(str(order["id"]), ENCODER.encode(order))
+def _record(answer: Answer, order: msgspec.Raw) -> RawRecord:
+    """An order as it came."""
+    try:
+        external_id = str(msgspec.json.decode(order, type=_Identity).id)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        external_id = None
+    return answer.record(external_id, bytes(order))

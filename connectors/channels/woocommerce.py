@@ -8,8 +8,7 @@ Sources: the REST documentation's tables (parameters), the Shipment Tracking plu
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -35,6 +34,7 @@ from connectors.errors import (
     RecordRejected,
     StreamBroken,
 )
+from connectors.excerpts import is_cut
 from connectors.http import Answer, Request, Transport
 from connectors.pagination import guarded
 from connectors.runtime import Runtime
@@ -52,11 +52,29 @@ CLOSED_STATUSES = ("cancelled", "refunded", "failed", "trash")
 RIGHTS = ("woocommerce_rest_cannot_view", "woocommerce_rest_cannot_create", "woocommerce_rest_cannot_edit")
 
 
+Shape = TypeVar("Shape")
+
+
 class _Row(msgspec.Struct):
+    """What reading needs of an order; plugins put anything into any of it."""
+
     id: Any = None
-    date_modified_gmt: str | None = None
-    date_created_gmt: str | None = None
-    refunds: list[Any] | None = None
+    date_modified_gmt: Any = None
+    date_created_gmt: Any = None
+    refunds: msgspec.Raw = msgspec.Raw(b"[]")
+
+    @property
+    def external_id(self) -> str | None:
+        """The order's id, as text; None if it has none that can be read."""
+        return None if self.id is None or is_cut(str(self.id)) else str(self.id)
+
+    @property
+    def is_refunded(self) -> bool:
+        """Whether it names refunds, whose details are asked for."""
+        try:
+            return bool(msgspec.json.decode(self.refunds, type=list[msgspec.Raw] | None))
+        except msgspec.DecodeError:
+            return False
 
 
 class _Bookmark(msgspec.Struct):
@@ -115,10 +133,9 @@ class WooCommerce:
         """Read one order."""
         if stream not in self.streams:
             raise KeyError(stream)
-        answer = self._transport.send(Request("GET", f"/orders/{quote(external_id, safe='')}"))
-        answer.json()  # an error page is no order
-        row = _row(msgspec.Raw(answer.body))
-        record = RawRecord(external_id, self._with_refunds(answer.body, row))
+        answer = self._transport.send(Request("GET", f"/orders/{quote(external_id, safe='')}")).mended()
+        raw = _decoded(answer, msgspec.Raw)  # an error page is no order
+        record = self._record(answer, raw, msgspec.structs.replace(_row(raw), id=external_id))
         return Page("orders", [record], answer.observed_at, answer.vendor_time)
 
     def write(self, operation: str, body: Json, reference: str) -> WriteResult:
@@ -173,10 +190,11 @@ class WooCommerce:
         since = BEGINNING if stream == "orders_open" else window.since
         place = _Bookmark(_stamp(since), []) if bookmark is None else _resumed(bookmark)
         while True:
-            answer = self._transport.send(Request("GET", "/orders", self._filter(stream, window, place)))
-            rows = [(raw, _row(raw)) for raw in _list(answer)]
+            request = Request("GET", "/orders", self._filter(stream, window, place))
+            answer = self._transport.send(request).mended()
+            rows = [(raw, _row(raw)) for raw in _decoded(answer, list[msgspec.Raw])]
             following = _next(place, [row for _, row in rows], by) if len(rows) >= PAGE_SIZE else None
-            records = [_record(raw, row, self._with_refunds(bytes(raw), row)) for raw, row in rows]
+            records = [self._record(answer, raw, row) for raw, row in rows]
             mark = None if following is None else msgspec.json.encode(following).decode()
             yield Page("orders", records, answer.observed_at, answer.vendor_time, mark)
             if following is None:
@@ -201,15 +219,17 @@ class WooCommerce:
             params["exclude"] = ",".join(place.seen)
         return params
 
-    def _with_refunds(self, payload: bytes, row: _Row) -> bytes:
+    def _record(self, answer: Answer, raw: msgspec.Raw, row: _Row) -> RawRecord:
         """The order as it came, with its refunds' details appended as `refunds_detail`."""
-        if not row.refunds or row.id is None:
-            return payload
-        answer = self._transport.send(
-            Request("GET", f"/orders/{quote(str(row.id), safe='')}/refunds", {"per_page": str(PAGE_SIZE)})
-        )
-        _list(answer)
-        return payload.rstrip()[:-1] + b',"refunds_detail":' + answer.body.strip() + b"}"
+        record = answer.record(row.external_id, bytes(raw))
+        if row.external_id is None or not row.is_refunded:
+            return record
+        path = f"/orders/{quote(row.external_id, safe='')}/refunds"
+        refunds = self._transport.send(Request("GET", path, {"per_page": str(PAGE_SIZE)})).mended()
+        _decoded(refunds, list[msgspec.Raw])
+        told = refunds.record(row.external_id, refunds.body.strip()).payload
+        payload = record.payload.rstrip()[:-1] + b',"refunds_detail":' + told + b"}"
+        return RawRecord(record.external_id, payload)
 
     # --- writing
 
@@ -258,32 +278,33 @@ class WooCommerce:
 
 
 def _next(place: _Bookmark, rows: Sequence[_Row], by: str) -> _Bookmark:
+    """Where the page after these orders begins. An order without an id is not excluded: it may come again."""
     stamps = [getattr(row, by) for row in rows]
-    latest = max((stamp for stamp in stamps if stamp and _is_moment(stamp)), default=None)
-    if latest is None or any(row.id is None for row in rows):
-        raise StreamBroken(f"a full page of orders without {by} or id cannot be continued")
-    seen = [str(row.id) for row, stamp in zip(rows, stamps, strict=True) if stamp == latest]
+    latest = max((stamp for stamp in stamps if _is_moment(stamp)), default=None)
+    if latest is None:
+        raise StreamBroken(f"a full page of orders without {by} cannot be continued")
+    ids = [row.external_id for row in rows]
+    seen = [one for one, stamp in zip(ids, stamps, strict=True) if one is not None and stamp == latest]
     return _Bookmark(latest, [*place.seen, *seen] if latest == place.at else seen)
 
 
-def _is_moment(stamp: str) -> bool:
+def _is_moment(stamp: object) -> bool:
     try:
-        datetime.fromisoformat(stamp)
+        return isinstance(stamp, str) and bool(datetime.fromisoformat(stamp))
     except ValueError:
         return False
-    return True
 
 
 def _resumed(bookmark: str) -> _Bookmark:
     return msgspec.json.decode(bookmark, type=_Bookmark)
 
 
-def _list(answer: Answer) -> list[msgspec.Raw]:
+def _decoded(answer: Answer, shape: type[Shape]) -> Shape:
     try:
-        return msgspec.json.decode(answer.body, type=list[msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return msgspec.json.decode(answer.body, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         kind = answer.headers.get("Content-Type", "no content type")
-        raise StreamBroken(f"the shop's answer is no list of records ({kind})") from error
+        raise StreamBroken(f"the shop's answer holds no records ({kind})") from error
 
 
 def _row(raw: msgspec.Raw) -> _Row:
@@ -291,13 +312,6 @@ def _row(raw: msgspec.Raw) -> _Row:
         return msgspec.json.decode(raw, type=_Row)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _Row()
-
-
-def _record(raw: msgspec.Raw, row: _Row, payload: bytes) -> RawRecord:
-    """An order. One whose id cannot be read lands under its digest, so that it is not lost."""
-    if row.id is None:
-        return RawRecord(f"unidentified-{sha256(bytes(raw)).hexdigest()[:16]}", payload)
-    return RawRecord(str(row.id), payload)
 
 
 def _tracking_id(told: Sequence[Mapping[str, Any]], number: str) -> str | None:

@@ -37,6 +37,10 @@ READS = ("LastUpdateStartDate", "LastTrackingUpdateStartDate")
 OPEN_FOR_CHANGES = {"None", "Processing", "Exception", "OnHold", "ImportReview"}
 
 
+class _Identity(msgspec.Struct):
+    id: int | str
+
+
 class Refused(RecordRejected):
     """A 4xx that is an answer of the business, not of the transport."""
 
@@ -99,8 +103,10 @@ class ShipBob:
         """One order with its shipments, by ShipBob's order id. Raises RecordMissing."""
         if stream != "shipments":
             raise ValueError(f"{self.connection}: {stream} cannot be read one by one")
-        answer = self._transport.send(Request("GET", f"{API}/order/{external_id}", headers=self._channel))
-        return Page("shipments", (_order(answer.json()),), answer.observed_at, answer.vendor_time)
+        request = Request("GET", f"{API}/order/{external_id}", headers=self._channel)
+        answer = self._transport.send(request).mended()
+        record = _order(answer, _decoded(answer, msgspec.Raw))
+        return Page("shipments", (record,), answer.observed_at, answer.vendor_time)
 
     def _changed_orders(self, window: Window, bookmark: str | None) -> Iterator[Page]:
         """Two reads, one after the other; a bookmark is "<which read>:<page>".
@@ -128,8 +134,9 @@ class ShipBob:
                     },
                     headers=self._channel,
                 )
-            )
-            records = tuple(_order(order) for order in _listed(answer.json()))
+            ).mended()
+            listed = _decoded(answer, list[msgspec.Raw] | None)
+            records = tuple(_order(answer, order) for order in listed or ())
             last = len(records) < ORDERS_A_PAGE
             following = f"{number}:{page + 1}" if not last else f"{number + 1}:1"
             bookmark = following if not last or number + 1 < len(READS) else None
@@ -299,10 +306,20 @@ def _classify(answer: Answer) -> ConnectorError | None:
     return None
 
 
-def _order(order: Json) -> RawRecord:
-    if not isinstance(order, dict) or "id" not in order:
-        raise StreamBroken("ShipBob: an order without an id")
-    return RawRecord(str(order["id"]), msgspec.json.encode(order))
+def _decoded(answer: Answer, shape: Any) -> Any:  # noqa: ANN401 -- a type of any form
+    try:
+        return msgspec.json.decode(answer.body, type=shape)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise StreamBroken(f"ShipBob: the answer holds no orders: {error}") from error
+
+
+def _order(answer: Answer, order: msgspec.Raw) -> RawRecord:
+    """An order as it came."""
+    try:
+        external_id = str(msgspec.json.decode(order, type=_Identity).id)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        external_id = None
+    return answer.record(external_id, bytes(order))
 
 
 def _listed(value: Any) -> list[Any]:  # noqa: ANN401 -- a vendor's JSON

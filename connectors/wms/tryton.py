@@ -104,8 +104,9 @@ class Tryton:
     def read_one(self, stream: str, external_id: str) -> Page:
         """Read one shipment, or the stock of one bin, by Tryton's id."""
         if stream == "shipments":
-            answer, found = self._rest.get(SHIPMENTS, int(external_id), SHIPMENT_FIELDS)
-            return Page("shipments", (_record(found),), answer.observed_at, answer.vendor_time)
+            answer, found = self._rest.get(SHIPMENTS, int(external_id), SHIPMENT_FIELDS, mended=True)
+            record = answer.record(str(found["id"]), ENCODER.encode(found))
+            return Page("shipments", (record,), answer.observed_at, answer.vendor_time)
         for page in self._stock(int(external_id) - 1):
             if page.records and page.records[0].external_id == external_id:
                 return Page("stock", page.records[:1], page.observed_at, page.vendor_time)
@@ -140,12 +141,12 @@ class Tryton:
         ]
         while True:
             domain = [["id", ">", after], ["OR", *changed]]
-            answer, found = self._rest.search(SHIPMENTS, domain, SHIPMENT_FIELDS, limit=PAGE)
+            answer, found = self._rest.search(SHIPMENTS, domain, SHIPMENT_FIELDS, limit=PAGE, mended=True)
             after = found[-1]["id"] if found else after
             more = len(found) == PAGE
             yield Page(
                 "shipments",
-                tuple(_record(item) for item in found),
+                tuple(answer.record(str(item["id"]), ENCODER.encode(item)) for item in found),
                 answer.observed_at,
                 answer.vendor_time,
                 str(after) if more else None,
@@ -172,7 +173,8 @@ class Tryton:
                     _, lots = self._rest.search("stock.lot", there, fields, context=context)
                 observed_at = observed_at or answer.observed_at
                 vendor_time = vendor_time or answer.vendor_time
-                records.append(_record({**place, "products": products, "lots": lots}))
+                level = {**place, "products": products, "lots": lots}
+                records.append(RawRecord(str(place["id"]), ENCODER.encode(level)))
             if observed_at is None:
                 return
             last = start + BINS >= len(bins)
@@ -195,7 +197,3 @@ class Tryton:
                 {**place, "warehouse": {"id": warehouse["id"], "code": warehouse["code"]}} for place in found
             ]
         return sorted(places, key=lambda place: place["id"])
-
-
-def _record(found: Json) -> RawRecord:
-    return RawRecord(str(found["id"]), ENCODER.encode(found))

@@ -59,8 +59,9 @@ class Rest:
         *,
         limit: int | None = None,
         context: Mapping[str, Json] | None = None,
+        mended: bool = False,
     ) -> tuple[Answer, list[Any]]:
-        """The records of a domain, in the order of their ids."""
+        """The records of a domain, in the order of their ids; `mended` if they are to land."""
         params: dict[str, str | Sequence[str]] = {
             "d": packed(domain),
             "o": packed([["id", "ASC"]]),
@@ -69,12 +70,16 @@ class Rest:
         if limit is not None:
             params["s"] = str(limit)
         answer = self._send(Request("GET", f"{self._root}/{model}", params, headers=self._headers(context)))
+        answer = answer.mended() if mended else answer
         return answer, answer.json()
 
-    def get(self, model: str, record: int, fields: Sequence[str]) -> tuple[Answer, Any]:
-        """One record. Raises RecordMissing."""
+    def get(
+        self, model: str, record: int, fields: Sequence[str], *, mended: bool = False
+    ) -> tuple[Answer, Any]:
+        """One record; `mended` if it is to land. Raises RecordMissing."""
         path = f"{self._root}/{model}/{record}"
         answer = self._send(Request("GET", path, {"f": fields}, headers=self._headers()))
+        answer = answer.mended() if mended else answer
         return answer, answer.json()
 
     def create(self, model: str, values: Json) -> int:

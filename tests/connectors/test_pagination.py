@@ -1,3 +1,4 @@
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -5,6 +6,7 @@ import pytest
 
 from connectors.contract import Page, RawRecord
 from connectors.errors import StreamBroken
+from connectors.excerpts import excerpt
 from connectors.pagination import guarded
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -47,3 +49,12 @@ def test_a_changed_record_on_an_otherwise_equal_page_is_no_repeat() -> None:
 
 def test_empty_pages_are_no_repeats_of_each_other() -> None:
     assert len(list(guarded(iter([page("2"), page("3"), page(None)]), "shop"))) == 3
+
+
+def test_a_marker_that_cannot_be_read_stops_the_stream() -> None:
+    """A word of ours in its place would be asked for as if it were the vendor's."""
+    unreadable = excerpt(b'["\\ud83d"]')
+    assert unreadable is not None
+    marker = json.loads(unreadable.body)[0]
+    with pytest.raises(StreamBroken, match="unreadable"):
+        next(guarded(iter([page(marker, "a")]), "shop"))

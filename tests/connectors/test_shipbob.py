@@ -291,10 +291,23 @@ def test_a_next_link_to_another_host_gets_no_token() -> None:
 
 def test_an_answer_of_another_shape_stops_the_stream() -> None:
     with responses.RequestsMock() as mock:
-        mock.get(f"{BASE}/2026-01/order", json=[{"no": "id"}])
+        mock.get(f"{BASE}/2026-01/order", json={"no": "list"})
         wms = ShipBob("shipbob-us", SETTINGS, ShipBobVendor.SECRETS, RUNTIME)
         with pytest.raises(StreamBroken):
             list(wms.read("shipments", Window(NoWaiting().now(), NoWaiting().now())))
+
+
+def test_an_order_without_an_id_or_unreadable_lands_as_it_came() -> None:
+    deep = b"[" * 100_000 + b"]" * 100_000
+    with responses.RequestsMock() as mock:
+        body = b'[{"no": "id"}, {"id": 7, "shipments": ' + deep + b'}, {"id": 8, "shipments": []}]'
+        mock.get(f"{BASE}/2026-01/order", body=body)
+        wms = ShipBob("shipbob-us", SETTINGS, ShipBobVendor.SECRETS, RUNTIME)
+        page = next(iter(wms.read("shipments", Window(NoWaiting().now(), NoWaiting().now()))))
+    nameless, unreadable, good = page.records
+    assert nameless.external_id.startswith("unidentified-")
+    assert (unreadable.external_id, good.external_id) == ("7", "8")
+    assert unreadable.payload == b'{"id": 7, "shipments": ' + deep + b"}"
 
 
 # --- limits and credentials
