@@ -15,41 +15,19 @@ import sys
 import tempfile
 import time
 import traceback
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from random import Random
 
-from benchmarks.fuzz_checks import Parser, Verdict, judge, parsers
+from benchmarks.fuzz_checks import Parser, judge, parsers
 from benchmarks.fuzz_corpus import Corpus, corpus_of, public_payloads, sandbox_payloads, seeds_of
 from benchmarks.fuzz_mutations import mutated
+from benchmarks.fuzz_tally import Tally, keep, summed, table
 
 UNDERSTOOD = 0.9
 """Share of the inputs that begin with a payload which the parser understands; the rest with any other."""
 CHUNK = 5_000
-PER_FAULT = 3
-"""Inputs that are kept of one kind of fault."""
-
-
-@dataclass
-class Tally:
-    """What became of the inputs of one parser.
-
-    Attributes:
-        faults: Inputs by what went wrong, the first few of each.
-    """
-
-    counts: Counter[str] = field(default_factory=Counter)
-    faults: dict[str, list[bytes]] = field(default_factory=dict)
-
-    def add(self, other: "Tally") -> None:
-        """Count another's inputs too."""
-        self.counts.update(other.counts)
-        for fault, raws in other.faults.items():
-            self.faults[fault] = [*self.faults.get(fault, []), *raws][:PER_FAULT]
 
 
 def fuzz(parser: Parser, corpus: Corpus, inputs: int, random: Random) -> Tally:
@@ -59,20 +37,8 @@ def fuzz(parser: Parser, corpus: Corpus, inputs: int, random: Random) -> Tally:
         seeds = corpus.good if random.random() < UNDERSTOOD or not corpus.other else corpus.other
         seed = random.choice(seeds)
         raw = mutated(seed.document, seed.places, random)
-        try:
-            tally.counts[judge(parser, raw)] += 1
-        except Exception as error:  # noqa: BLE001 -- this is what is looked for
-            tally.counts["crashed"] += 1
-            tally.add(Tally(faults={fault_of(error): [raw]}))
+        tally.try_one(parser, raw)
     return tally
-
-
-def fault_of(error: Exception) -> str:
-    """The kind of a fault: what was raised, and where."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "benchmarks" not in frame.filename] or list(frames)
-    told = f": {error}" if isinstance(error, AssertionError) else ""
-    return f"{type(error).__name__}{told} at {Path(ours[-1].filename).name}:{ours[-1].lineno}"
 
 
 _CORPORA: dict[str, Corpus] = {}
@@ -110,19 +76,6 @@ def run(payloads: Mapping[str, bytes], inputs: int, seed: int, processes: int) -
     return tallies
 
 
-def keep(tallies: Mapping[str, Tally], folder: Path) -> list[str]:
-    """Write each faulty input to a file of its own, named by parser and content."""
-    kept = []
-    for name, tally in tallies.items():
-        for fault, raws in sorted(tally.faults.items()):
-            for raw in raws:
-                folder.mkdir(parents=True, exist_ok=True)
-                file = folder / f"{name}-{sha256(raw).hexdigest()[:12]}.bin"
-                file.write_bytes(raw)
-                kept.append(f"{file}: {fault}")
-    return kept
-
-
 def reproduce(file: Path) -> int:
     """Parse a kept input again; its name says by which parser."""
     parser = parsers()[file.name.rsplit("-", 1)[0]]
@@ -153,8 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tallies = run(payloads, chosen.inputs, chosen.seed, chosen.processes)
     kept = keep(tallies, chosen.crashes)
     spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    by_parser = {name: _figures(tally) for name, tally in tallies.items()}
-    total = {key: sum(one[key] for one in by_parser.values()) for key in ("inputs", *Verdict, "crashed")}
+    by_parser = {name: tally.figures() for name, tally in tallies.items()}
+    total = summed(by_parser)
     report = {
         **total,
         "seed": chosen.seed,
@@ -165,22 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "parsers": by_parser,
         "kept": kept,
     }
-    print(json.dumps(report) if chosen.json else _table(report, by_parser))
+    print(json.dumps(report) if chosen.json else table(by_parser, kept))
     return 1 if total["crashed"] else 0
-
-
-def _figures(tally: Tally) -> dict[str, int]:
-    figures = {key: tally.counts[key] for key in (*Verdict, "crashed")}
-    return {"inputs": sum(figures.values()), **figures}
-
-
-def _table(report: Mapping[str, object], by_parser: Mapping[str, Mapping[str, int]]) -> str:
-    columns = ("inputs", *Verdict, "crashed")
-    lines = ["parser".ljust(24) + "".join(name.rjust(13) for name in columns)]
-    for name, figures in by_parser.items():
-        lines.append(name.ljust(24) + "".join(f"{figures[key]:>13,}" for key in columns))
-    lines.append("all".ljust(24) + "".join(f"{report[key]:>13,}" for key in columns))
-    return "\n".join([*lines, *map(str, report["kept"])])  # type: ignore[call-overload]
 
 
 if __name__ == "__main__":

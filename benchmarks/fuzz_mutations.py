@@ -37,6 +37,7 @@ NUMBERS: Sequence[Json] = (
     Raw(b"1e400"),
     Raw(b"-1e400"),
     Raw(b"1e-400"),
+    Raw(b"1e" + b"5" * 30),
     Raw(b"1E+22"),
     Raw(b"0.1"),
     Raw(b"0.30000000000000004"),

@@ -8,7 +8,7 @@ takes hours to compute; such a record goes to quarantine.
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import msgspec
@@ -128,6 +128,18 @@ def _check_sum(total: int, *groups: Iterable[OrderLine | ShippingLine | Charge])
             Reason.SUMS_DIFFER,
             f"lines, shipping and charges add up to {together} minor units, total is {total}",
         )
+
+
+def exact_number(text: str) -> Decimal:
+    """A number with a fraction as it stands, for a decoder's `float_hook`.
+
+    Raises:
+        ValueError: If its exponent is beyond any reckoning; msgspec adds the place to it.
+    """
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError("A number's exponent is out of range") from error
 
 
 def json_value(raw: bytes, what: str) -> Any:  # noqa: ANN401 -- a vendor's JSON can be anything

@@ -1,13 +1,12 @@
 """The parts of Amazon's Orders 2026-01-01 that the hub reads, as they stand on the wire."""
 
-from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from normalization.errors import NormalizationError, Reason
-from normalization.limits import UNREADABLE, Units
+from normalization.limits import UNREADABLE, Units, exact_number
 
 
 class Wire(msgspec.Struct, rename="camel", gc=False):
@@ -247,7 +246,7 @@ class Answer(Wire):
 
 
 Shape = TypeVar("Shape")
-ORDER = msgspec.json.Decoder(Order, strict=False, float_hook=Decimal)
+ORDER = msgspec.json.Decoder(Order, strict=False, float_hook=exact_number)
 ANSWER = msgspec.json.Decoder(Answer, strict=False)
 
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from normalization.errors import NormalizationError, Reason
-from normalization.limits import MOST_UNITS, UNREADABLE, quoted, whole_units
+from normalization.limits import MOST_UNITS, UNREADABLE, exact_number, quoted, whole_units
 from normalization.money import InexactAmountError, UnknownCurrencyError, exponent, parse_minor
 
 
@@ -163,7 +163,7 @@ class Envelope(Wire):
 
 
 Shape = TypeVar("Shape")
-ORDER = msgspec.json.Decoder(Order, strict=False, float_hook=Decimal)
+ORDER = msgspec.json.Decoder(Order, strict=False, float_hook=exact_number)
 ENVELOPE = msgspec.json.Decoder(Envelope, strict=False)
 LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
