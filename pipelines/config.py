@@ -177,7 +177,7 @@ def load_config(path: Path | str, environ: Mapping[str, str], *, with_secrets: b
     tariff, unusable_rates = tariff_of(config.routing, path.parent)
     channels = [one.name for one in config.connections if one.connector in KINDS["channel"]]
     problems += unusable_rates
-    problems += routing_problems(config.routing, config.warehouses, channels)
+    problems += routing_problems(config.routing, config.warehouses, channels, tariff)
     secrets, masters = Secrets(), None
     if with_secrets:
         masters, unusable = master_source(config.keys, config.secrets_file, environ, path.parent)

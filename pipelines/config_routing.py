@@ -246,11 +246,15 @@ def tariff_of(routing: Routing, folder: Path) -> tuple[Tariff, list[str]]:
         return DEFAULT_TARIFF, [f"routing.tariff: {problem}." for problem in error.problems]
 
 
-def routing_problems(routing: Routing, warehouses: Iterable[Warehouse], channels: Iterable[str]) -> list[str]:
+def routing_problems(
+    routing: Routing, warehouses: Iterable[Warehouse], channels: Iterable[str], tariff: Tariff
+) -> list[str]:
     """Names that point nowhere, and prices of work that the currency cannot say."""
     sites = {one.code: one for one in warehouses}
     codes, names = sorted(sites), sorted(channels)
     problems = [_unknown("routing.ranking", code, "warehouse", codes) for code in routing.ranking]
+    named = sorted({rate.site for rate in tariff.rates} - {"*"})
+    problems += [_unknown("routing.tariff", code, "warehouse", codes) for code in named]
     for at, one in enumerate(routing.overrides):
         place = f"routing.overrides[{at}]"
         problems += [_unknown(f"{place}.ranking", code, "warehouse", codes) for code in one.ranking or ()]

@@ -14,11 +14,13 @@
 """
 
 import csv
-from collections.abc import Mapping
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from normalization.money import exponent
+from normalization.money import LARGEST_MINOR, exponent
 from warehouse_routing.tariff import Rate, Tariff
 
 REQUIRED = ("service", "price")
@@ -66,13 +68,28 @@ def read_tariff(path: Path, currency: str) -> Tariff:
                 f"{path.name}:1: column {name} is not known; there are: {', '.join((*REQUIRED, *OPTIONAL))}"
                 for name in unknown
             ]
+            problems += [
+                f"{path.name}:1: column {name} stands there twice; keep one"
+                for name, times in Counter(columns).items()
+                if times > 1
+            ]
+            first: dict[tuple[object, ...], int] = {}
             for row in reader if not problems else ():
                 try:
-                    rates.append(_rate(row, currency))
+                    rate = _rate(row, currency)
                 except ValueError as error:
                     problems.append(f"{path.name}:{reader.line_num}: {error}")
+                    continue
+                line = first.setdefault((*_zone_of(rate), rate.up_to_km, rate.up_to_g), reader.line_num)
+                if line != reader.line_num:
+                    problems.append(
+                        f"{path.name}:{reader.line_num}: line {line} has a price for the same service,"
+                        " place, distance and weight; keep one"
+                    )
+                rates.append(rate)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         problems.append(f"{path.name}: cannot be read ({type(error).__name__}). Give a CSV file in UTF-8")
+    problems += [f"{path.name}: {problem}" for problem in _band_problems(rates)]
     if not problems and not rates:
         problems.append(f"{path.name}: has no rates. Add a row with service and price")
     if problems:
@@ -97,13 +114,45 @@ def _minor_parts(text: str, currency: str) -> Decimal:
         amount = Decimal(text)
     except InvalidOperation:
         raise ValueError(f"{text!r} is no amount; write it as 6.40") from None
-    if not amount.is_finite() or amount < 0:
-        raise ValueError(f"{text} is no amount of 0 or more")
+    if not amount.is_finite() or not 0 <= amount <= LARGEST_MINOR:
+        raise ValueError(f"{text} is no amount of 0 or more that a parcel may cost")
     return amount.scaleb(exponent(currency))
 
 
+def _zone_of(rate: Rate) -> tuple[object, ...]:
+    return rate.service, rate.site, rate.countries, tuple(sorted(rate.postal_codes))
+
+
+def _band_problems(rates: Sequence[Rate]) -> list[str]:
+    """What is surely a slip: days that differ inside a band, a near band that ends at a lighter weight."""
+    zones: dict[tuple[object, ...], dict[float, list[Rate]]] = defaultdict(lambda: defaultdict(list))
+    for rate in rates:
+        zones[_zone_of(rate)][math.inf if rate.up_to_km is None else rate.up_to_km].append(rate)
+    problems = []
+    for (service, *_), bands in zones.items():
+        farther = 0.0
+        for km in sorted(bands, reverse=True):
+            band = bands[km]
+            where = f"{service}, " + ("any distance" if km == math.inf else f"up to {km:g} km")
+            if len({rate.transit_days for rate in band}) > 1:
+                problems.append(
+                    f"{where}: transit_days differ between weights; give all rows of a distance the same, or"
+                    " make the heavy goods a service of their own"
+                )
+            last = max(rate.up_to_g or math.inf for rate in band)
+            if last < farther:
+                problems.append(
+                    f"{where}: the heaviest parcel has {last:g} g, but more may go farther; add a row for"
+                    " heavier ones here too"
+                )
+            farther = max(farther, last)
+    return problems
+
+
 def _rate(row: Mapping[str, str | None], currency: str) -> Rate:
-    text = {str(name): (value or "").strip() for name, value in row.items() if isinstance(value, str | None)}
+    if None in row:
+        raise ValueError("has more cells than the heading; write decimals with a point, as 6.40")
+    text = {name: (value or "").strip() for name, value in row.items()}
     if not text["service"] or not text["price"]:
         raise ValueError("service and price must be given")
     countries = text.get("countries", "").upper().split()

@@ -89,6 +89,12 @@ def test_the_whole_section_reaches_the_policy(tmp_path: Path) -> None:
     assert not site.ships_hazardous
 
 
+def test_a_tariff_that_names_an_unknown_warehouse_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "rates.csv").write_text("service,price,warehouse\nparcel,6.40,LYON\nparcel,6.40,NIX\n")
+    (told,) = problems(tmp_path, {"tariff": "rates.csv"})
+    assert told.startswith("routing.tariff: there is no warehouse 'NIX'. There are: ")
+
+
 def test_the_version_knows_the_tariff_s_rows(tmp_path: Path) -> None:
     rates = tmp_path / "rates.csv"
     rates.write_text("service,price\nparcel,6.40\n")

@@ -2,13 +2,16 @@
 
 from decimal import Decimal
 from itertools import combinations_with_replacement
+from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warehouse_routing.objective import pieces
 from warehouse_routing.pricing import Services
 from warehouse_routing.tariff import Rate, Tariff
+from warehouse_routing.tariff_file import TariffError, read_tariff
 
 CORSICA = Rate("parcel", 1500, countries=frozenset({"FR"}), postal_codes=("20",))
 FRANCE = Rate("parcel", 500, countries=frozenset({"FR"}), up_to_km=300)
@@ -76,3 +79,46 @@ def test_pieces_of_a_line_make_up_any_division_between_three_sites() -> None:
             reached |= {(a + size, b) for a, b in reached} | {(a, b + size) for a, b in reached}
         wanted = {(a, b - a) for a, b in combinations_with_replacement(range(units + 1), 2) if b - a <= units}
         assert wanted <= reached, units
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("service,price\nparcel,6,40\n", "rates.csv:2: has more cells than the heading"),
+        ("service,price,price\nparcel,6.40,7\n", "rates.csv:1: column price stands there twice"),
+        (
+            "service,price,up_to_km,up_to_g\nparcel,5.40,300,2000\nparcel,9.00,300,2000\n",
+            "rates.csv:3: line 2 has a price for the same",
+        ),
+        ("service,price\nparcel,1e30\n", "rates.csv:2: 1e30 is no amount"),
+        (
+            "service,price,up_to_g,transit_days\nparcel,5,2000,1\nparcel,9,30000,5\n",
+            "rates.csv: parcel, any distance: transit_days differ between weights",
+        ),
+        (
+            "service,price,up_to_km,up_to_g\nparcel,5,300,2000\nparcel,8,,30000\n",
+            "rates.csv: parcel, up to 300 km: the heaviest parcel has 2000 g",
+        ),
+    ],
+)
+def test_a_table_that_would_be_read_wrongly_is_refused(tmp_path: Path, table: str, told: str) -> None:
+    path = tmp_path / "rates.csv"
+    path.write_text(table, encoding="utf-8")
+    with pytest.raises(TariffError) as caught:
+        read_tariff(path, "EUR")
+    assert [problem.startswith(told) for problem in caught.value.problems] == [True], caught.value.problems
+
+
+def test_the_tariff_of_the_documentation_is_a_tariff(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "routing.md").read_text(encoding="utf-8")
+    table = next(part for part in page.split("```") if part.startswith("text\nservice,price"))
+    path = tmp_path / "rates.csv"
+    path.write_text(table.removeprefix("text\n"), encoding="utf-8")
+    services = Services(read_tariff(path, "EUR"))
+    zone = services.zone("parcel", "LYON", "FR", "69001")
+    assert zone
+    near, far = zone.band(100.0), zone.band(400.0)
+    assert near
+    assert far
+    assert [near.price(100.0, grams) for grams in (1_000, 3_000, 10_000)] == [540, 700, 700]
+    assert [far.price(400.0, grams) for grams in (1_000, 3_000, 10_000)] == [690, 820, 820]
