@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection as Transaction
 from sqlalchemy import select
@@ -70,9 +71,7 @@ def amend_orders(hub: Hub) -> AmendResult:
     with hub.store.read() as tx:
         changed = _changed_orders(tx)
     for order_id in changed:
-        with hub.store.begin() as tx:
-            lock_orders(tx, [order_id])
-            result += _amend(tx, load_order(tx, order_id, "amending"), hub.clock.now())
+        result += hub.store.transact(partial(_amend, order_id=order_id, now=hub.clock.now()))
     return result
 
 
@@ -92,8 +91,10 @@ def _changed_orders(tx: Transaction) -> list[int]:
     return list(tx.scalars(query))
 
 
-def _amend(tx: Transaction, stored: StoredOrder, now: datetime) -> AmendResult:
-    order_id, revision = stored.row["id"], stored.row["revision"]
+def _amend(tx: Transaction, order_id: int, now: datetime) -> AmendResult:
+    lock_orders(tx, [order_id])
+    stored = load_order(tx, order_id, "amending")
+    revision = stored.row["revision"]
     if stored.row["verification"] == Verification.UNVERIFIED:
         return AmendResult()
     every = picklists_of_order(tx, order_id)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -156,47 +157,61 @@ def _move(run: _Run, known: Mapping[int, Known], decided: Sequence[OrderPlan]) -
     moves = [one for one in decided if one.withdrawn]
     sent = {one.order_id for one in moves if any(m.sent for m in known[one.order_id].movable)}
     for batch in _batches([one for one in moves if one.order_id in sent]):
-        with run.hub.store.begin() as tx:
-            for one in batch:
-                run.add(moved=_ask_back(run.hub, tx, known[one.order_id], one))
+        run.add(moved=run.hub.store.transact(partial(_ask_back, hub=run.hub, known=known, batch=batch)))
     left = [one for one in moves if one.order_id not in sent]
     for _ in range(2):
         left = _commit(run, known, left)
 
 
-def _ask_back(hub: Hub, tx: Connection, known: Known, decided: OrderPlan) -> bool:
-    asked = [
-        ask_to_give_up(tx, key, known.row.revision, hub.clock.now()) for key in sorted(decided.withdrawn)
-    ]
-    if any(asked):
-        _keep_reasons(hub, tx, known, decided)
-    return any(asked)
+def _ask_back(tx: Connection, hub: Hub, known: Mapping[int, Known], batch: Sequence[OrderPlan]) -> int:
+    """How many orders' WMSs are asked to give them up."""
+    orders = 0
+    for one in batch:
+        mine, now = known[one.order_id], hub.clock.now()
+        asked = [ask_to_give_up(tx, key, mine.row.revision, now) for key in sorted(one.withdrawn)]
+        if any(asked):
+            _keep_reasons(hub, tx, mine, one)
+            orders += 1
+    return orders
 
 
 def _commit(run: _Run, known: Mapping[int, Known], decided: Sequence[OrderPlan]) -> list[OrderPlan]:
     """Withdraw and give, each order in a savepoint of its own; returns those that met a conflict."""
     failed: list[OrderPlan] = []
     for batch in _batches(decided):
-        with run.hub.store.begin() as tx:
-            decisions = _decisions(run.hub, tx, [known[one.order_id] for one in batch], batch)
-            lock_for(tx, decisions)
-            for one, decision in zip(batch, decisions, strict=True):
-                savepoint = tx.begin_nested()
-                try:
-                    made = _commit_one(tx, one, decision, run.hub.clock.now())
-                except AllocationConflict:
-                    savepoint.rollback()
-                    failed.append(one)
-                    continue
-                _keep_reasons(run.hub, tx, known[one.order_id], one)
-                savepoint.commit()
-                run.add(
-                    moved=int(bool(one.withdrawn)),
-                    allocated=int(bool(one.assignments) and not one.withdrawn),
-                    picklists=len(made),
-                    backordered=int(bool(one.backorders) and not one.withdrawn),
-                )
+        made = run.hub.store.transact(partial(_commit_batch, hub=run.hub, known=known, batch=batch))
+        for one, picklists in zip(batch, made, strict=True):
+            if picklists is None:
+                failed.append(one)
+                continue
+            run.add(
+                moved=int(bool(one.withdrawn)),
+                allocated=int(bool(one.assignments) and not one.withdrawn),
+                picklists=picklists,
+                backordered=int(bool(one.backorders) and not one.withdrawn),
+            )
     return failed
+
+
+def _commit_batch(
+    tx: Connection, hub: Hub, known: Mapping[int, Known], batch: Sequence[OrderPlan]
+) -> list[int | None]:
+    """How many picklists each order got; None for one that met a conflict."""
+    decisions = _decisions(hub, tx, [known[one.order_id] for one in batch], batch)
+    lock_for(tx, decisions)
+    made: list[int | None] = []
+    for one, decision in zip(batch, decisions, strict=True):
+        savepoint = tx.begin_nested()
+        try:
+            picklists = _commit_one(tx, one, decision, hub.clock.now())
+        except AllocationConflict:
+            savepoint.rollback()
+            made.append(None)
+            continue
+        _keep_reasons(hub, tx, known[one.order_id], one)
+        savepoint.commit()
+        made.append(len(picklists))
+    return made
 
 
 def _commit_one(tx: Connection, one: OrderPlan, decision: OrderDecision, now: datetime) -> list[int]:

@@ -9,6 +9,8 @@ import sqlite3
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from order_store.engine import was_ended_for_another
+
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 REFUSED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 STORAGE_ERRORS = (OSError, DBAPIError, sqlite3.OperationalError)
@@ -24,6 +26,8 @@ def storage_trouble(error: BaseException) -> str | None:
     said = str(known).lower()
     if isinstance(known, sqlite3.OperationalError):
         return _of_sqlite(said)
+    if was_ended_for_another(error):
+        return f"the database ended a transaction because another one was in its way, several times. {AGAIN}"
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     if lost or isinstance(error, OperationalError):
         return f"the database cannot be reached or went away. Start it, and look at store.url. {AGAIN}"

@@ -25,7 +25,7 @@ from order_store.landing import Landed
 from order_store.parcels import Outcome, apply_tracking, find_parcels, parcels_to_track
 from pipelines.hub import Hub
 from pipelines.services.counts import PageCounts
-from pipelines.services.facts import apply_each, keep_failures, land, understand
+from pipelines.services.facts import Understood, apply_each, keep_failures, land, understand
 from pipelines.services.replay import Source, replays
 
 log = logging.getLogger(__name__)
@@ -138,8 +138,10 @@ def _store(hub: Hub, connection: str, page: Page, parcel_ids: Sequence[int]) -> 
     file, landed = land(hub, connection, TRACKING, page.observed_at, page.records)
     found = understand(landed, registry.carrier(configured.connector).tracking, configured.settings)
     now = hub.clock.now()
-    counts: Counter[str] = Counter(read=1)
-    with hub.store.begin() as tx:
+
+    def store(tx: Transaction) -> Counter[str]:
+        mine = Understood(found.good, list(found.failures))  # the next try begins with what was understood
+        counts: Counter[str] = Counter(read=1)
         key = connection_id(tx, connection)
         if file:
             record_file(tx, key, file, now)
@@ -147,11 +149,13 @@ def _store(hub: Hub, connection: str, page: Page, parcel_ids: Sequence[int]) -> 
         def apply(tracking: Tracking) -> list[Outcome]:
             return [apply_tracking(tx, parcel_id, tracking, now) for parcel_id in parcel_ids]
 
-        for outcomes in apply_each(tx, found, apply):
+        for outcomes in apply_each(tx, mine, apply):
             counts.update(outcomes)
-        keep_failures(tx, key, TRACKING, found, now)
-    counts["quarantined"] = len(found.failures)
-    return counts
+        keep_failures(tx, key, TRACKING, mine, now)
+        counts["quarantined"] = len(mine.failures)
+        return counts
+
+    return hub.store.transact(store)
 
 
 @replays(TRACKING)

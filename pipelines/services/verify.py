@@ -36,8 +36,8 @@ def verify_orders(hub: Hub) -> VerifyResult:
     judge = partial(verify, policy=hub.config.verification_policy(), catalogue=catalogue)
     standings: list[Verification] = []
     for start in range(0, len(wanted), BATCH):
-        with hub.store.begin() as tx:
-            found = judge_orders(tx, wanted[start : start + BATCH], judge, hub.clock.now())
+        batch = wanted[start : start + BATCH]
+        found = hub.store.transact(partial(judge_orders, order_ids=batch, judge=judge, now=hub.clock.now()))
         standings += found.values()
     return VerifyResult(
         judged=len(standings),

@@ -106,8 +106,7 @@ def sync_stock(hub: Hub, connection: str) -> StockResult:
     pages: list[Page] = []
 
     def collect(page: Page, also: InTransaction) -> PageCounts:
-        with hub.store.begin() as tx:
-            also(tx)
+        hub.store.transact(also)
         pages.append(page)
         return PageCounts(records=len(page.records), updated=len(page.records))
 
@@ -120,15 +119,18 @@ def sync_stock(hub: Hub, connection: str) -> StockResult:
     found = understand(landed, registry.wms(configured.connector).stock, configured.settings)
     sites = {one.wms.site: one.code for one in hub.config.warehouses if one.wms.connection == connection}
     now = hub.clock.now()
-    with hub.store.begin() as tx:
+
+    def store(tx: Transaction) -> tuple[_Snapshot, int]:
         key = connection_id(tx, connection)
         if file:
             record_file(tx, key, file, now)
-        snapshot = _apply_stock(
+        applied = _apply_stock(
             tx, found, sites, pages[0].observed_at, hub.config.routing.safety_stock.units, now
         )
         keep_failures(tx, key, STOCK, found, now)
-        unknown_skus = len(snapshot.skus - set(tx.scalars(select(skus.c.sku))))
+        return applied, len(applied.skus - set(tx.scalars(select(skus.c.sku))))
+
+    snapshot, unknown_skus = hub.store.transact(store)
     return StockResult(
         pages=len(pages),
         records=len(records),
@@ -229,25 +231,30 @@ def _store_page(
     file, landed = land(hub, connection, SHIPMENTS, page.observed_at, page.records)
     found = understand(landed, registry.wms(configured.connector).shipment, configured.settings)
     now = hub.clock.now()
-    told: Counter[str] = Counter()
-    with hub.store.begin() as tx:
+
+    def store(tx: Transaction) -> Counter[str]:
+        mine = Understood(found.good, list(found.failures))  # the next try begins with what was understood
+        told: Counter[str] = Counter()
         key = connection_id(tx, connection)
         if file:
             record_file(tx, key, file, now)
-        lock_shipments(tx, key, [shipment.reference for _, shipment in found.good if shipment.reference])
+        lock_shipments(tx, key, [shipment.reference for _, shipment in mine.good if shipment.reference])
 
         def apply(shipment: WmsShipment) -> tuple[ShipmentApplied, int]:
             applied = apply_wms_shipment(tx, key, shipment, now, hub.config.carrier_connection)
             return applied, enqueue_confirmations(tx, hub, applied.to_confirm, now)
 
-        for applied, confirmations in apply_each(tx, found, apply):
+        for applied, confirmations in apply_each(tx, mine, apply):
             told[applied.outcome] += 1
             told["parcels"] += len(applied.new_parcels)
             told["confirmations"] += confirmations
-        keep_failures(tx, key, SHIPMENTS, found, now)
+        keep_failures(tx, key, SHIPMENTS, mine, now)
         if also:
             also(tx)
-    told["quarantined"] = len(found.failures)
+        told["quarantined"] = len(mine.failures)
+        return told
+
+    told = hub.store.transact(store)
     counts.update(told)
     return _page_counts(told, len(page.records))
 
