@@ -5,13 +5,13 @@ its datasets with their versions, its lines with what was cancelled, and nobody.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, or_, select, type_coerce, update
 
 from normalization.records import CanonicalOrder, Version
-from order_store.dialects import IN_LIST, external_ids_to_ids, insert_or_ignore
+from order_store.dialects import IN_LIST, external_ids_to_ids, insert_or_ignore, lock_orders
 from order_store.events import Event, add_events
 from order_store.keys import Name
 from order_store.loading import load_orders
@@ -22,6 +22,9 @@ from order_store.schema.orders import order_lines, orders
 from order_store.schema.privacy import erasures
 from order_store.schema.reading import connections
 from order_store.versions import encode_versions
+
+UNDER_WAY = timedelta(hours=1)
+"""A transaction that is applied after an erasure says at most so much less for the time of its change."""
 
 
 class WhatIsLeft(msgspec.Struct, frozen=True):
@@ -80,7 +83,11 @@ def names_of(tx: Connection, order_ids: Sequence[int]) -> list[Name]:
 
 
 def mark_erased(tx: Connection, order_ids: Sequence[int], why: str, now: datetime) -> None:
-    """Take the person out of the rows of orders, and say so. What is marked already stays as it is."""
+    """Take the person out of the rows of orders, and say so. What is marked already stays as it is.
+
+    Who applies a read of one of them meanwhile waits, and finds the mark.
+    """
+    lock_orders(tx, sorted(order_ids))
     known = erased_ids(tx, order_ids)
     fresh = [one for one in order_ids if one not in known]
     erase_personal_data(tx, fresh)
@@ -97,6 +104,38 @@ def erased_ids(tx: Connection, order_ids: Sequence[int]) -> set[int]:
         chunk = order_ids[start : start + IN_LIST]
         found.update(tx.scalars(select(erasures.c.order_id).where(erasures.c.order_id.in_(chunk))))
     return found
+
+
+def erased_names(tx: Connection, connection: str, external_ids: Sequence[str]) -> set[str]:
+    """Those of a connection's orders that are marked as erased, by external id.
+
+    A process that remembers their keys finds them here before it finds that the keys are destroyed.
+    """
+    found: set[str] = set()
+    query = (
+        select(orders.c.external_id)
+        .join(erasures, erasures.c.order_id == orders.c.id)
+        .join(connections, connections.c.id == orders.c.connection_id)
+        .where(connections.c.name == connection)
+    )
+    for start in range(0, len(external_ids), IN_LIST):
+        chunk = external_ids[start : start + IN_LIST]
+        found.update(tx.scalars(query.where(orders.c.external_id.in_(chunk))))
+    return found
+
+
+def changed_since_erased(tx: Connection, since: datetime) -> list[int]:
+    """Orders that were erased since a time, and read or changed about when they were erased, or later."""
+    order, erased = orders.c, erasures.c
+    then = type_coerce(erased.at, BigInteger) - UNDER_WAY // timedelta(microseconds=1)
+    later = or_(type_coerce(order.changed_at, BigInteger) >= then, order.version_observed_at >= then)
+    found: Sequence[int] = tx.scalars(
+        select(order.id)
+        .join(erasures, erased.order_id == order.id)
+        .where(erased.at >= since, later)
+        .order_by(order.id)
+    ).all()
+    return list(found)
 
 
 def unmarked_orders(tx: Connection, names: Iterable[Name]) -> list[int]:

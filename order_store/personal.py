@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import UNSET, UnsetType
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, bindparam, exists, or_, select, update
 
 from normalization.records import Address, Buyer, CanonicalOrder
 from order_store.dialects import IN_LIST, Row, insert_rows
 from order_store.schema.orders import orders, personal_data
+from order_store.schema.privacy import erasures
 from order_store.schema.reading import connections
 from order_store.sealing import SealBroken, is_sealed, place_of, seal, unseal
 
@@ -33,8 +34,20 @@ DATASETS = frozenset({"buyer", "ship_to", "bill_to", "notes", "refunds", "return
 """The datasets of an order whose change touches the body."""
 SUBSCRIBER_DIGITS = 9
 """Phones are compared by their last digits: with or without country code they are the same."""
-SHORTEST_WORD = 3
+SHORTEST_WORD, SHORTEST_PHONE = 3, 6
+UNMISTAKABLE = 5
+"""Words of so many letters are found within other words too; shorter ones only where they stand alone."""
+PLAIN_WORD = re.compile(
+    "street|road|avenue|lane|drive|court|place|square|close|way|hill|park|house|building|floor|flat|suite|unit"
+    "|apartment|apt|box|north|south|east|west|new|old|the|and|for|not|rue|boulevard|chemin|des|les|strasse|straße"
+    "|weg|allee|platz|ring|hof|haus|von|der|die|das|und|via|viale|piazza|calle|avenida|plaza|ltd|limited|inc|llc"
+    "|gmbh|sarl|company|shop|order|address",
+    re.IGNORECASE,
+)
+"""Words of streets and companies that name nobody: without them a vendor's sentence could not be read."""
 BLOT = "[...]"
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_BETWEEN_DIGITS = r"[ ()./-]*"
 
 
 class KeysAbsentError(RuntimeError):
@@ -61,6 +74,7 @@ _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder(PersonalData).decode
 decode_personal_data = _DECODE
 """Reads a body that is in the clear."""
+_MARKED = exists().where(erasures.c.order_id == personal_data.c.order_id)
 _SEALED_PLACES = (
     select(personal_data.c.order_id, personal_data.c.body, connections.c.name, orders.c.external_id)
     .join(orders, orders.c.id == personal_data.c.order_id)
@@ -127,12 +141,14 @@ def add_personal_data(tx: Connection, connection: str, created: Iterable[tuple[i
 def replace_personal_data(
     tx: Connection, connection: str, changed: Iterable[tuple[int, CanonicalOrder]]
 ) -> None:
-    """Store the personal data of known orders of one connection anew."""
+    """Store the personal data of known orders of one connection anew; of erased ones nothing is stored."""
     rows = _rows(tx, connection, changed)
     if rows:
         values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in COLUMNS[1:]}
         tx.execute(
-            update(personal_data).where(personal_data.c.order_id == bindparam("key")).values(values),
+            update(personal_data)
+            .where(personal_data.c.order_id == bindparam("key"), ~_MARKED)
+            .values(values),
             [
                 {"key": row[0]}
                 | {f"new_{name}": value for name, value in zip(COLUMNS[1:], row[1:], strict=True)}
@@ -201,14 +217,25 @@ def orders_of_person(tx: Connection, *, email: str | None = None, phone: str | N
 
 
 def words_of(personal: PersonalData) -> tuple[str, ...]:
-    """What of a person's data would tell who it is if it stood in a text, the longest first."""
+    """What of a person's data would tell who it is if it stood in a text, the longest first.
+
+    Lines stand whole and word by word; of streets and companies without words that tell nobody. A phone
+    stands also as its last digits.
+    """
     found: set[str] = set()
     for one in (personal.buyer, personal.ship_to, personal.bill_to):
-        if one:
-            street = one.street if isinstance(one, Address) else ()
-            email = one.email if isinstance(one, Buyer) else None
-            found.update(filter(None, (one.name, one.phone, email, *street)))
-            found.update((one.name or "").split())
+        if not one:
+            continue
+        if one.name:
+            found.update((one.name, *one.name.split(), *_WORD.findall(one.name)))
+        if isinstance(one, Address):
+            for line in filter(_WORD.search, (one.company or "", *one.street)):
+                words = (line, *_WORD.findall(line))
+                found.update(word for word in words if not PLAIN_WORD.fullmatch(word))
+        elif one.email:
+            found.add(one.email)
+        if one.phone and len(digits := _plain_phone(one.phone)) >= SHORTEST_PHONE:
+            found.update((one.phone, digits))
     if personal.notes:
         found.add(personal.notes)
     return tuple(sorted((word for word in found if len(word) >= SHORTEST_WORD), key=len, reverse=True))
@@ -217,7 +244,26 @@ def words_of(personal: PersonalData) -> tuple[str, ...]:
 def without_words(text: str, words: Sequence[str]) -> str:
     """A text in which a person's data is blotted out: vendors quote it when they refuse something."""
     for word in words:
-        text = re.sub(re.escape(word), BLOT, text, flags=re.IGNORECASE)
+        text = re.sub(_pattern(word), BLOT, text, flags=re.IGNORECASE)
+    for word in words:
+        text = _without_beginning(text, word)
+    return text
+
+
+def _pattern(word: str) -> str:
+    if word.isdecimal():
+        return _BETWEEN_DIGITS.join(word) + r"(?!\d)"
+    found = re.escape(word)
+    return found if len(word) >= UNMISTAKABLE else rf"(?<![^\W_]){found}(?![^\W_])"
+
+
+def _without_beginning(text: str, word: str) -> str:
+    """A text that does not end amid a word: connectors cut what is long before it comes here."""
+    shortest = SHORTEST_PHONE if word.isdecimal() else SHORTEST_WORD
+    for length in range(min(len(word) - 1, len(text)), shortest - 1, -1):
+        start = len(text) - length
+        if text[start:].lower() == word[:length].lower() and not text[start - 1 : start].isalnum():
+            return text[:start] + BLOT
     return text
 
 

@@ -5,18 +5,29 @@ a list outside all stores and backups; from then on it is certain. Then the keys
 store's rows are emptied. Killed in between, the next erasure, restore or start of a hub finishes it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection, Select, and_, case, func, or_, select
 
 from order_store.connections import connection_id
 from order_store.engine import Store
-from order_store.erasing import mark_erased, names_of, orders_named, unmarked_orders, what_is_left
+from order_store.erasing import (
+    changed_since_erased,
+    decode_left,
+    erased_ids,
+    mark_erased,
+    names_of,
+    orders_named,
+    unmarked_orders,
+    what_is_left,
+)
 from order_store.erasure_lists import ErasureLists
 from order_store.files import record_file
 from order_store.landing import ERASED_ORDERS, LandedFile, Landing
+from order_store.schema.base import EPOCH
 from order_store.schema.fulfilment import parcels
 from order_store.schema.orders import orders
 from order_store.schema.privacy import erasures
@@ -30,7 +41,7 @@ UNHEARD = timedelta(days=30)
 """A parcel of which no carrier says that it arrived counts as delivered so long after it left."""
 AT_ONCE = 500
 RECENT = timedelta(days=7)
-POLICY, REQUEST, RESTORE = "policy", "request", "restore"
+POLICY, REQUEST = "policy", "request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +77,12 @@ def erase_due(hub: Hub) -> EraseResult:
             query = _due(connection_id(tx, channel.name), hub.clock.now(), keep)
             due: list[int] = [row.id for row in tx.execute(query)]
         for start in range(0, len(due), AT_ONCE):
-            result += erase_orders(hub, due[start : start + AT_ONCE], POLICY)
+            result += _erase(hub, lists, due[start : start + AT_ONCE], POLICY)
     return result + EraseResult(unclaimed=erase_unclaimed(hub, lists))
 
 
 def erase_orders(hub: Hub, order_ids: Sequence[int], why: str) -> EraseResult:
-    """Erase the people of some orders, whatever state they are in.
+    """Erase the people of some orders, whatever state they are in. Who is erased already is not counted.
 
     Args:
         hub: The hub.
@@ -81,13 +92,24 @@ def erase_orders(hub: Hub, order_ids: Sequence[int], why: str) -> EraseResult:
     if not order_ids:
         return EraseResult()
     lists = erasure_lists_of(hub.config, hub.state)
-    files = _land_what_is_left(hub.store, hub.landing, order_ids, hub.clock.now())
     with hub.store.read() as tx:
+        known = erased_ids(tx, order_ids)
+    finish_erasures(hub.store, hub.landing, lists, hub.clock.now(), RECENT)
+    return EraseResult(len(set(order_ids) - known), _erase(hub, lists, order_ids, why).keys)
+
+
+def _erase(hub: Hub, lists: ErasureLists, order_ids: Sequence[int], why: str) -> EraseResult:
+    """Erase orders. Who is erased already is not landed again, and whose key is gone is not listed again."""
+    with hub.store.read() as tx:
+        known = erased_ids(tx, order_ids)
         names = names_of(tx, order_ids)
-    lists.add(names, why)
+    fresh = [one for one in order_ids if one not in known]
+    files = _land_what_is_left(hub.store, hub.landing, fresh, hub.clock.now())
+    if living := hub.keys.not_destroyed(names):
+        lists.add(living, why)
     destroyed = lists.apply(hub.keys)
-    _mark(hub.store, order_ids, files, why, hub.clock.now())
-    return EraseResult(len(order_ids), destroyed)
+    _mark(hub.store, fresh, files, why, hub.clock.now())
+    return EraseResult(len(fresh), destroyed)
 
 
 def refuse_open(tx: Connection, order_ids: Sequence[int]) -> None:
@@ -115,6 +137,9 @@ def finish_erasures(
 ) -> int:
     """Empty the rows of orders whose keys are destroyed and that do not say so; returns how many.
 
+    Also lands what is left again where another process, that still remembered the key, applied a read whose
+    record nobody can open any more.
+
     Args:
         store: The store, with keys.
         landing: Its landing.
@@ -126,14 +151,17 @@ def finish_erasures(
         raise ProblemError("the store was opened without keys")
     lists.apply(store.keys)
     since = "" if within is None else f"{datetime.now(UTC) - within:%Y%m%dT%H%M%S}"
-    names = [name for file in lists.names() if file >= since for name in lists.read(file).names]
-    with store.read() as tx:
-        left = unmarked_orders(tx, names)
-    for start in range(0, len(left), AT_ONCE):
-        chunk = left[start : start + AT_ONCE]
-        files = _land_what_is_left(store, landing, chunk, now)
-        _mark(store, chunk, files, RESTORE, now)
-    return len(left)
+    done = 0
+    for erased in (lists.read(file) for file in lists.names() if file >= since):
+        with store.read() as tx:
+            left = unmarked_orders(tx, erased.names)
+        for start in range(0, len(left), AT_ONCE):
+            chunk = left[start : start + AT_ONCE]
+            files = _land_what_is_left(store, landing, chunk, now)
+            _mark(store, chunk, files, erased.why, now)
+        done += len(left)
+    _land_what_changed(store, landing, now, within)
+    return done
 
 
 def reapply_erasures(hub: Hub) -> int:
@@ -163,7 +191,31 @@ def _land_again(hub: Hub, lists: ErasureLists) -> None:
     for start in range(0, len(lacking), AT_ONCE):
         chunk = lacking[start : start + AT_ONCE]
         files = _land_what_is_left(hub.store, hub.landing, chunk, hub.clock.now())
-        _mark(hub.store, chunk, files, RESTORE, hub.clock.now())
+        _record(hub.store, files, hub.clock.now())
+
+
+def _land_what_changed(store: Store, landing: Landing, now: datetime, within: timedelta | None) -> None:
+    with store.read() as tx:
+        changed = changed_since_erased(tx, EPOCH if within is None else now - within)
+    since = None if within is None else (datetime.now(UTC) - within - timedelta(days=1)).date()
+    for start in range(0, len(changed), AT_ONCE):
+        chunk = changed[start : start + AT_ONCE]
+        with store.read() as tx:
+            left = what_is_left(tx, chunk)
+        wanted = {(one.order.connection, one.order.external_id): order_id for order_id, one in left.items()}
+        landed = {
+            wanted[name]: record.payload
+            for connection in sorted({connection for connection, _ in wanted})
+            for path in landing.paths(connection, ERASED_ORDERS, since)
+            for record in landing.salvage(path)[0]
+            if (name := (connection, record.external_id)) in wanted
+        }
+        lacking = [
+            order_id
+            for order_id, one in left.items()
+            if order_id not in landed or decode_left(landed[order_id]).order != one.order
+        ]
+        _record(store, _land_what_is_left(store, landing, lacking, now), now)
 
 
 def _land_what_is_left(
@@ -184,17 +236,15 @@ def _land_what_is_left(
 def _mark(
     store: Store, order_ids: Sequence[int], files: Sequence[LandedFile], why: str, now: datetime
 ) -> None:
-    for chunk in _chunks(order_ids):
-        with store.begin() as tx:
-            mark_erased(tx, chunk, why, now)
+    for start in range(0, len(order_ids), AT_ONCE):
+        store.transact(partial(mark_erased, order_ids=order_ids[start : start + AT_ONCE], why=why, now=now))
+    _record(store, files, now)
+
+
+def _record(store: Store, files: Sequence[LandedFile], now: datetime) -> None:
     with store.begin() as tx:
         for file in files:
             record_file(tx, connection_id(tx, file.connection), file, now)
-
-
-def _chunks(order_ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(order_ids), AT_ONCE):
-        yield order_ids[start : start + AT_ONCE]
 
 
 def _due(key: int, now: datetime, keep: timedelta) -> Select[tuple[int]]:

@@ -13,8 +13,10 @@ from connectors.contract import Page, RawRecord
 from normalization.errors import NormalizationError
 from normalization.records import CanonicalOrder
 from normalization.registry import ChannelMapping, Context
+from order_store.cards import without_card_data
 from order_store.connections import connection_id
 from order_store.engine import Store, refused_values
+from order_store.erasing import erased_names
 from order_store.files import last_recorded_day, record_file, unrecorded
 from order_store.landing import Landed, LandedFile, Landing
 from order_store.orders import Applied, Outcome, apply_orders, observed_orders
@@ -83,7 +85,11 @@ def ingest_page(
         now: The hub's time.
         also: More to do in that transaction: moving the bookmark, say.
     """
-    erased = landing.erased(channel.connection, [record.external_id for record in page.records])
+    page = replace(page, records=without_cards(page.records))
+    external_ids = [record.external_id for record in page.records]
+    erased = landing.erased(channel.connection, external_ids)
+    with store.read() as tx:
+        erased |= erased_names(tx, channel.connection, external_ids)
     if erased:
         landed, normalized = _land_without_person(landing, channel, page, erased)
         return _store(store, channel, landed, normalized, now, also)
@@ -92,6 +98,11 @@ def ingest_page(
     with paused_collection():
         raw = _as_landed(channel.connection, page, page.records, landed[0]) if landed else []
         return _store(store, channel, landed, normalize(channel, raw), now, also)
+
+
+def without_cards(records: Sequence[RawRecord]) -> tuple[RawRecord, ...]:
+    """Raw records without card data, before they are landed and before anything is made of them."""
+    return tuple(RawRecord(record.external_id, without_card_data(record.payload)) for record in records)
 
 
 def normalize(channel: Channel, records: Iterable[Landed]) -> Normalized:

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from typer.testing import CliRunner
 
 from order_store.erasing import names_of
+from order_store.landing import ERASED_ORDERS, LandedFile, Landing
 from order_store.orders import find_order
 from order_store.personal import orders_of_person, personal_data_by_order
 from order_store.schema.orders import orders
@@ -24,8 +25,9 @@ from pipelines.problems import ProblemError
 from pipelines.services.backup import make_backup
 from pipelines.services.erase import REQUEST, erase_due, erase_orders, reapply_erasures, refuse_open
 from pipelines.services.erase_again import erase_again
+from pipelines.services.ingest import ingest_page
 from pipelines.services.kpis import build_kpis, kpi_file
-from pipelines.services.orders import backfill_orders
+from pipelines.services.orders import backfill_orders, channel_of, sync_orders
 from pipelines.services.replay import replay
 from pipelines.services.restore import restore_backup
 from sandbox.registry import CHANNELS, CONNECTIONS
@@ -118,6 +120,70 @@ def test_an_erased_order_that_is_read_again_brings_news_and_nobody(open_stage: O
         assert again[order.channel, order.external_id].order == stage.stored(order).order
     for path in stage.hub.landing.paths():
         assert not any(CANARY.encode() in record.payload for record in stage.hub.landing.read(path))
+
+
+def test_another_process_that_remembers_the_key_brings_nobody_back(open_stage: OpenStage) -> None:
+    """It reads a refund with the buyer's words within the minute in which it may still use the key."""
+    stage = open_stage("woo-de", "shopify-eu", seed=11)
+    placed = [stage.place(channel, canary=CANARY) for channel in ("woo-de", "shopify-eu")]
+    stage.wait(minutes=15)
+    other = hub_of(stage.environ, stage.clock)
+    for order in placed:
+        stage.read(order.channel)
+        assert not other.keys.erased(order.channel, [order.external_id]), "remembered"
+    erase_orders(stage.hub, ids_of(stage, placed), REQUEST)
+    for order in placed:
+        stage.world.refund(order, {order.lines[0].line_id: 1}, "too small")
+    stage.wait(minutes=15)
+    assert not other.keys.erased(placed[0].channel, [placed[0].external_id]), "still"
+    for order in placed:
+        sync_orders(other, order.channel)
+    other.close()
+    again = replayed(stage)
+    for order in placed:
+        stored = stage.stored(order).order
+        assert stored.refunds
+        assert CANARY not in repr(stored)
+        assert again[order.channel, order.external_id].order == stored
+        with stage.hub.store.read() as tx:
+            assert orders_of_person(tx, email=order.buyer.email) == []
+
+
+class ErasedMeanwhile(Landing):
+    """A landing whose reader is overtaken by an erasure between landing and transaction."""
+
+    erase: Callable[[], Any]
+
+    def land(self, *arguments: Any) -> LandedFile:  # noqa: ANN401
+        file = super().land(*arguments)
+        self.erase()
+        return file
+
+
+def test_what_was_read_while_the_key_was_destroyed_is_landed_again(open_stage: OpenStage) -> None:
+    """The record is sealed under the key that goes, and the store is told after the mark is set."""
+    stage = open_stage("woo-de")
+    order = stage.place("woo-de", canary=CANARY)
+    stage.wait(minutes=15)
+    stage.read("woo-de")
+    other = hub_of(stage.environ, stage.clock)
+    landing = ErasedMeanwhile(stage.environ["ORDERHUB_LANDING"], other.keys)
+    landing.erase = lambda: erase_orders(stage.hub, ids_of(stage, [order]), REQUEST)
+    stage.world.refund(order, {order.lines[0].line_id: 1}, "too small")
+    page = stage.fetch(order)
+    ingest_page(other.store, landing, channel_of(other, "woo-de"), page, now=stage.clock.now())
+    other.close()
+    stored = stage.stored(order).order
+    assert stored.refunds
+    assert stored.buyer is None
+    with stage.hub.store.read() as tx:
+        assert orders_of_person(tx, email=order.buyer.email) == []
+    stage.wait(hours=1)
+    erase_due(stage.hub)
+    assert replayed(stage)[order.channel, order.external_id].order == stored
+    files = stage.hub.landing.paths(stream=ERASED_ORDERS)
+    erase_due(stage.hub)
+    assert stage.hub.landing.paths(stream=ERASED_ORDERS) == files, "once is enough"
 
 
 def test_policy_erases_amazons_people_within_thirty_days_of_delivery(open_stage: OpenStage) -> None:
