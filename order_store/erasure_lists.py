@@ -14,7 +14,7 @@ from typing import Any
 import fsspec
 import msgspec
 from fsspec.implementations.local import LocalFileSystem
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from order_store.dialects import insert_or_ignore
 from order_store.keys import KeyStore, Name
@@ -73,15 +73,17 @@ class ErasureLists:
         """Destroy the keys of every list that this key store has not applied; returns how many there were.
 
         An older copy of the key store that was put back has keys that were destroyed since: they go here.
+        A list counts as applied when the files of the key store hold nothing of them any more; one whose
+        process was killed before is applied again.
         """
         with keys.connect().read() as tx:
             applied: set[str] = set(tx.scalars(select(erasure_lists.c.name)))
         destroyed = 0
         for name in self.names():
             if name not in applied:
-                destroyed += keys.destroy(self.read(name).names, note=lambda tx, name=name: _note(tx, name))  # type: ignore[misc]
+                destroyed += keys.destroy(self.read(name).names)
+                with keys.connect().begin() as tx:
+                    tx.execute(
+                        insert_or_ignore(tx, erasure_lists), {"name": name, "applied_at": datetime.now(UTC)}
+                    )
         return destroyed
-
-
-def _note(tx: Connection, name: str) -> None:
-    tx.execute(insert_or_ignore(tx, erasure_lists), {"name": name, "applied_at": datetime.now(UTC)})

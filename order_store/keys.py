@@ -132,22 +132,27 @@ class KeyStore:
             self._secrets[name] = self._unwrap(_OWN, name, master, wrapped)
         return self._secrets[name]
 
-    def destroy(self, names: Sequence[Name], *, note: Callable[[Any], None] | None = None) -> int:
-        """Destroy keys for ever; their names never get others.
+    def not_destroyed(self, names: Sequence[Name]) -> list[Name]:
+        """Those whose key is there, or was never made."""
+        by_connection: dict[str, list[str]] = {}
+        for connection, external_id in names:
+            by_connection.setdefault(connection, []).append(external_id)
+        known = {one: self.ciphers(one, ids, make=False) for one, ids in by_connection.items()}
+        return [
+            (connection, external_id)
+            for connection, external_id in names
+            if known[connection].get(external_id, True)
+        ]
 
-        Args:
-            names: Whose keys.
-            note: More to do in the same transaction.
+    def destroy(self, names: Sequence[Name]) -> int:
+        """Destroy keys for ever; their names never get others. Returns how many there were.
 
-        Returns:
-            How many there were.
+        When this returns, they are gone from the database's files as well.
         """
         if any(connection == _OWN for connection, _ in names):
             raise ValueError("the hub's own secrets are not destroyed")
         with self._store.begin() as tx:
             count = destroy_keys(tx, names, datetime.now(UTC))
-            if note:
-                note(tx)
         self._forget()
         self._clean()
         return count

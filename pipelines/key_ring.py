@@ -30,7 +30,11 @@ def open_key_ring(config: HubConfig, state: Path) -> KeyStore:
         raise ProblemError(str(error)) from error
     again = erasure_lists_of(config, state).apply(keys)
     if again:
-        log.warning("destroyed %d keys again: an older copy of the key store was put back", again)
+        log.warning(
+            "destroyed %d keys of people who were erased: an erasure was not finished, or an older copy"
+            " of the key store was put back",
+            again,
+        )
     return keys
 
 
