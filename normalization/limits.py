@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET
 
 from normalization.errors import NormalizationError, Reason
-from normalization.money import LARGEST_MINOR, Money
+from normalization.money import LARGEST_MINOR, Money, UnknownCurrencyError, exponent
 from normalization.records import CanonicalOrder, Charge, OrderLine, ShippingLine
 
 YEARS = range(1990, 2200)
@@ -84,8 +84,10 @@ def within_limits(order: CanonicalOrder) -> CanonicalOrder:
     """The order itself, if it is one that the hub can keep and reckon with.
 
     Raises:
-        NormalizationError: If it has no id, or a line's units or money make no sense, or parts do not add up.
+        NormalizationError: If it has no id or a currency that there is not, or a line's units or money make
+            no sense, or parts do not add up.
     """
+    _check_currency(order.currency)
     if not order.external_id or not order.number:
         raise NormalizationError(Reason.MISSING_FIELD, "the order has no id or no number")
     lines = order.lines or ()
@@ -98,6 +100,14 @@ def within_limits(order: CanonicalOrder) -> CanonicalOrder:
         if order.lines is not UNSET and order.shipping is not UNSET and order.charges is not UNSET:
             _check_sum(total.minor, lines, order.shipping, order.charges)
     return order
+
+
+def _check_currency(code: str) -> None:
+    """Where an order names no amount, nothing else has looked at its currency."""
+    try:
+        exponent(code)
+    except UnknownCurrencyError as error:
+        raise NormalizationError(Reason.UNKNOWN_CURRENCY, str(error)) from error
 
 
 def _check_line(line: OrderLine) -> None:
