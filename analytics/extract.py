@@ -4,13 +4,12 @@ The views are the contract between the store and analytics: `analytics_<table>` 
 these columns. Moments are integer microseconds since 1970, UTC; flags are 0 or 1.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from babel.core import get_global
 from sqlalchemy import Engine, text
 
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -55,6 +54,7 @@ VIEWS: Mapping[str, pa.Schema] = {
             ("shipped", pa.int64()),
             ("delivered", pa.int64()),
             ("returned", pa.int64()),
+            ("elsewhere", pa.int64()),
             ("net_minor", pa.int64()),
             ("tax_minor", pa.int64()),
             ("total_minor", pa.int64()),
@@ -109,6 +109,7 @@ VIEWS: Mapping[str, pa.Schema] = {
             ("line_id", pa.string()),
             ("quantity", pa.int64()),
             ("reason", pa.string()),
+            ("state", pa.string()),
             ("returned_at", MOMENT),
         ]
     ),
@@ -122,13 +123,19 @@ VIEWS: Mapping[str, pa.Schema] = {
 BATCH = 20_000
 
 
-def extract(engine: Engine, folder: Path, warehouses: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def extract(
+    engine: Engine,
+    folder: Path,
+    warehouses: Sequence[Mapping[str, Any]],
+    exponent: Callable[[str], int],
+) -> dict[str, int]:
     """Write every view to `folder`/<table>.parquet, all read in one snapshot of the store.
 
     Args:
         engine: The order store.
         folder: A new folder, for this snapshot alone.
         warehouses: Rows of code, name, country and time zone, as configured.
+        exponent: Decimals of a currency's minor unit, by its code.
 
     Returns:
         Rows by table.
@@ -149,10 +156,7 @@ def extract(engine: Engine, folder: Path, warehouses: Sequence[Mapping[str, Any]
                 counts[table] = _write(folder / f"{table}.parquet", schema, batches)
             found = connection.execute(text("SELECT DISTINCT currency FROM analytics_orders"))
             codes: list[str] = [row[0] for row in found]
-    fractions = get_global("currency_fractions")
-    rows = [
-        {"currency": code, "exponent": fractions.get(code, fractions["DEFAULT"])[0]} for code in sorted(codes)
-    ]
+    rows = [{"currency": code, "exponent": exponent(code)} for code in sorted(codes)]
     counts["currencies"] = _write(folder / "currencies.parquet", CURRENCIES, [rows])
     return counts
 

@@ -1,4 +1,4 @@
-"""Money as integer minor units with its currency (ISO 4217 exponents from CLDR through babel)."""
+"""Money as integer minor units with its currency, by ISO 4217's exponents."""
 
 from decimal import Decimal
 from functools import cache
@@ -10,6 +10,12 @@ LARGEST_MINOR = 10**15
 """The largest amount in minor units, either way: sums of a thousand such fit the databases' 64 bits."""
 _LONGEST = 40
 """Characters of the longest text that can be an amount."""
+_NOT_AS_CLDR = {
+    **dict.fromkeys(("AFN", "ALL", "IRR", "KPW", "LAK", "LBP", "MGA", "MMK", "RSD", "SOS", "SYP", "YER"), 2),
+    "IQD": 3,
+}
+"""Exponents of ISO 4217's list one (active codes, 2026-01-01) where CLDR, which babel carries, has others:
+CLDR tells the decimals that people write, the standard those that shops and banks reckon with."""
 
 
 class UnknownCurrencyError(ValueError):
@@ -59,6 +65,8 @@ def exponent(currency: str) -> int:
     Raises:
         UnknownCurrencyError: If CLDR does not know the code.
     """
+    if currency in _NOT_AS_CLDR:
+        return _NOT_AS_CLDR[currency]
     if currency not in get_global("all_currencies"):
         # What is longer than a code may be anything, a person's name too.
         told = repr(currency) if len(currency) <= 4 else "what stands for the currency"

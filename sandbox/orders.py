@@ -99,6 +99,22 @@ class Refunded:
     restock: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class AskedBack:
+    """A return that the buyer asked for and that never came about, by line id and units.
+
+    Attributes:
+        status: REQUESTED, DECLINED or CANCELED, as Shopify words it.
+        reason: As in Refunded.
+    """
+
+    return_id: str
+    lines: Mapping[str, int]
+    status: str
+    reason: str
+    asked_at: datetime
+
+
 @dataclass(slots=True)
 class ShopOrder:
     """An order as its channel knows it. `serial` numbers a channel's orders from 1001.
@@ -138,6 +154,7 @@ class ShopOrder:
     revision: int = 1
     told: list[ToldFulfilment] = field(default_factory=list)
     refunds: list[Refunded] = field(default_factory=list)
+    asked_back: list[AskedBack] = field(default_factory=list)
     notes_added: list[str] = field(default_factory=list)
     moved_from: list[Person] = field(default_factory=list)
 
@@ -168,6 +185,10 @@ class ShopOrder:
             sum(line.amounts(self.taxes_included).total for line in self.lines)
             + self.shipping_amounts().total
         )
+
+
+EXPONENTS = {"CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "VND": 0, "BHD": 3, "KWD": 3, "TND": 3}
+"""Decimals of currencies that don't have two (ISO 4217)."""
 
 
 def half_up(amount: Decimal) -> int:

@@ -11,6 +11,7 @@ from random import Random
 
 from sandbox.goods import BinStock, Kit, Parcel, Picked, Scan, Site, Sku, WarehouseShipment
 from sandbox.orders import (
+    AskedBack,
     LineAmounts,
     Person,
     Refunded,
@@ -172,6 +173,12 @@ class World:
         order.refunds.append(refund)
         self.touch(order)
         return refund
+
+    def ask_back(self, order: ShopOrder, lines: Mapping[str, int], reason: str, status: str) -> None:
+        """The buyer asks to send units back, and does not; `status` as in AskedBack."""
+        number = str(self.serial(f"{order.channel}/refund"))
+        order.asked_back.append(AskedBack(number, dict(lines), status, reason, self.now))
+        self.touch(order)
 
     # --- what warehouses do
 

@@ -20,6 +20,7 @@ from analytics.build import build
 from analytics.extract import extract
 from analytics.publish import stamp
 from normalization import registry
+from normalization.money import exponent
 from normalization.records import CanonicalOrder
 from normalization.registry import Context
 from order_store.connections import connection_id
@@ -164,7 +165,7 @@ def kpi_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the hub's KPI file lies where the pages say."""
     folder = tmp_path_factory.mktemp("hub")
     engine = make_store(folder / "store.db", ROWS)
-    extract(engine, folder / "extract", WAREHOUSES)
+    extract(engine, folder / "extract", WAREHOUSES, exponent)
     engine.dispose()
     built = folder / ".orderhub" / "kpi" / "orderhub.duckdb"
     built.parent.mkdir(parents=True)

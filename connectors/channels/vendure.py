@@ -96,7 +96,8 @@ class Vendure:
         "base_url": "the Admin API's address, for example https://shop.example.com/admin-api"
     }
     optional_settings: ClassVar[Mapping[str, str]] = {
-        "payment_modes": "modes of the shop's own payment methods: code=mode, code=mode"
+        "payment_modes": "modes of the shop's own payment methods: code=mode, code=mode",
+        "money_precision": "the precision of the shop's MoneyStrategy, if it is not 2",
     }
     secrets: ClassVar[Mapping[str, str]] = {
         "username": "an administrator's login that may read and update orders",

@@ -21,11 +21,11 @@ from normalization.channels.vendure_answers import (
     Refund,
     decode,
 )
-from normalization.channels.vendure_money import Amounts
+from normalization.channels.vendure_money import Amounts, in_minor_units
 from normalization.channels.vendure_states import channel_state, mode_of, order_payment, payment_state
 from normalization.errors import NormalizationError, Reason
 from normalization.limits import json_value, named, utc, within_limits
-from normalization.money import Money, UnknownCurrencyError, exponent
+from normalization.money import Money, UnknownCurrencyError
 from normalization.records import (
     Address,
     Buyer,
@@ -55,15 +55,17 @@ REFUNDED = "Settled"
 def order(raw: bytes, context: Context) -> CanonicalOrder:
     """One order. Raises NormalizationError.
 
-    The setting `payment_modes` ("code=mode, code=mode") names the modes of the shop's own payment methods.
+    The setting `payment_modes` ("code=mode, code=mode") names the modes of the shop's own payment methods;
+    `money_precision` the decimals in which it counts money.
     """
     source = decode(raw)
-    if source.orderPlacedAt is None:
+    placed_at = source.orderPlacedAt
+    if placed_at is None:
         raise NormalizationError(
             Reason.OUT_OF_SCOPE, f"order {named(source.id)} is a cart: it was never placed"
         )
     try:
-        exponent(source.currencyCode)
+        source = in_minor_units(source, context.settings)
     except UnknownCurrencyError as error:
         raise NormalizationError(Reason.UNKNOWN_CURRENCY, str(error)) from error
     amounts = Amounts(source)
@@ -81,7 +83,7 @@ def order(raw: bytes, context: Context) -> CanonicalOrder:
         external_id=source.id,
         number=source.code,
         version=Version(observed_at=context.observed_at),
-        placed_at=utc(source.orderPlacedAt, "orderPlacedAt"),
+        placed_at=utc(placed_at, "orderPlacedAt"),
         updated_at=utc(source.updatedAt, "updatedAt"),
         state=channel_state(source.state, warnings),
         channel_status=source.state,

@@ -1,6 +1,6 @@
 """The parts of Vendure's answers that the mapping reads, as the Admin API's schema types them.
 
-Money is an integer in minor units (the schema's scalar Money); ids are text.
+Money is an integer in the decimals of the shop's MoneyStrategy (the schema's scalar Money); ids are text.
 """
 
 from decimal import Decimal
@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from normalization.errors import NormalizationError, Reason
-from normalization.limits import UNREADABLE, Minor, Units
+from normalization.limits import UNREADABLE, Minor, Number, Units
 from normalization.records import Moment
 
 
@@ -68,7 +68,10 @@ class Variant(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """OrderLine. `quantity` is what is left of `orderPlacedQuantity` and later additions."""
+    """OrderLine. `quantity` is what is left of `orderPlacedQuantity` and later additions.
+
+    `proratedUnitPriceWithTax` serves as a weight only; it is rounded for itself, and no amount of the order.
+    """
 
     id: str
     quantity: Units
@@ -77,7 +80,7 @@ class Line(msgspec.Struct, frozen=True):
     unitPriceWithTax: Minor
     linePrice: Minor
     linePriceWithTax: Minor
-    proratedUnitPriceWithTax: Minor
+    proratedUnitPriceWithTax: Number
     proratedLinePrice: Minor
     proratedLinePriceWithTax: Minor
     productVariant: Variant

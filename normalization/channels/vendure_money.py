@@ -1,16 +1,67 @@
 """An order's amounts, split into the canonical lines, shipping, charges and discounts."""
 
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, TypeVar
+
+import msgspec
 
 from normalization.channels.vendure_answers import Discount as VendureDiscount
 from normalization.channels.vendure_answers import Line, Order
 from normalization.channels.vendure_answers import TaxLine as VendureTaxLine
 from normalization.errors import NormalizationError, Reason
-from normalization.money import Money
+from normalization.limits import Minor
+from normalization.money import Money, exponent
 from normalization.records import Charge, Discount, OrderLine, ShippingLine, TaxLine
 
+PRECISIONS = tuple("0123456789")
+_POWERS: tuple[int, ...] = tuple(10**power for power in range(10))
 DEFAULT_CHANNEL = "__default_channel__"
 """Every order also belongs to this one, whichever channel it was placed in."""
+Part = TypeVar("Part", bound=msgspec.Struct)
+
+
+def in_minor_units(order: Order, settings: Mapping[str, str]) -> Order:
+    """The order with its amounts in its currency's minor units.
+
+    Vendure counts every currency in the decimals of the shop's MoneyStrategy (`precision`), by default 2, yen
+    too (vendurehq/vendure issue 1630). The setting `money_precision` names a shop's own.
+
+    Raises:
+        UnknownCurrencyError: If the currency is unknown.
+        NormalizationError: INEXACT_AMOUNT if an amount is no whole number of minor units.
+    """
+    precision = settings.get("money_precision", "2")
+    if precision not in PRECISIONS:
+        raise NormalizationError(
+            Reason.INEXACT_AMOUNT, "the connection's setting money_precision must be a number from 0 to 9"
+        )
+    shift = exponent(order.currencyCode) - int(precision)
+    return _shifted(order, shift) if shift else order
+
+
+def _shifted(part: Part, shift: int) -> Part:
+    changed: dict[str, Any] = {}
+    for field in msgspec.structs.fields(part):
+        found = getattr(part, field.name)
+        if field.type == Minor:
+            changed[field.name] = _shifted_amount(found, shift, field.name)
+        elif isinstance(found, msgspec.Struct):
+            changed[field.name] = _shifted(found, shift)
+        elif isinstance(found, tuple):
+            changed[field.name] = tuple(_shifted(one, shift) for one in found)
+    return msgspec.structs.replace(part, **changed)
+
+
+def _shifted_amount(amount: int, shift: int, name: str) -> int:
+    whole, rest = divmod(amount * _POWERS[max(shift, 0)], _POWERS[max(-shift, 0)])
+    if rest:
+        raise NormalizationError(
+            Reason.INEXACT_AMOUNT,
+            f"{name} is finer than the currency's minor unit; round in the shop's MoneyStrategy, or set"
+            " money_precision to its precision",
+        )
+    return whole
 
 
 class Amounts:

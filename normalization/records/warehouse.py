@@ -1,5 +1,7 @@
 """Stock, picklists and shipments: what passes between the hub and a WMS."""
 
+from datetime import date
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
@@ -60,6 +62,8 @@ class Picklist(msgspec.Struct, frozen=True, kw_only=True):
         site: The WMS's own id of that warehouse.
         order_number: What stands on the paper beside the reference.
         ship_to: Rendered at sending; never stored with the row.
+        ship_by: When it must have left at the latest.
+        dispatch_date: The site's local day on which it is planned to leave.
     """
 
     reference: str
@@ -72,6 +76,7 @@ class Picklist(msgspec.Struct, frozen=True, kw_only=True):
     email: str | None = None
     service: str | None = None
     ship_by: Moment | None = None
+    dispatch_date: date | None = None
 
 
 class PickedLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -109,7 +109,7 @@ def push_picklist(picklist: Picklist) -> Json:
     return {
         "reference": picklist.reference,
         "warehouse": picklist.site,
-        "planned_date": _date(picklist.ship_by.date()) if picklist.ship_by else None,
+        "planned_date": _date(picklist.dispatch_date) if picklist.dispatch_date else None,
         "delivery_address": _address(picklist.ship_to),
         "lines": [_line(line) for line in picklist.lines],
     }
@@ -219,12 +219,15 @@ def _units(moves: Iterable[Move]) -> tuple[PickedLine, ...]:
 
 
 def _left_at(source: Shipment) -> datetime | None:
-    """When it left. Tryton keeps only the day; its last change is the time, if it is of that day."""
+    """When it left. Tryton keeps only the day, its own local one; its last change is the time, if near it.
+
+    A local day and the day in UTC are one apart at most.
+    """
     changed = source.write_date.moment() if source.write_date else None
     if source.effective_date is None:
         return changed
     day = source.effective_date.day_of()
-    if changed and changed.date() == day:
+    if changed and abs(changed.date() - day) <= timedelta(days=1):
         return changed
     return datetime.combine(day, time(), tzinfo=UTC)
 

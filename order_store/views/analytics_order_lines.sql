@@ -11,6 +11,7 @@ SELECT
     order_lines.shipped,
     order_lines.delivered,
     order_lines.returned,
+    order_lines.elsewhere,
     order_lines.net_minor,
     order_lines.tax_minor,
     order_lines.total_minor,

@@ -4,6 +4,7 @@ SELECT
     return_lines.line_id,
     return_lines.quantity,
     returns.reason,
+    returns.state,
     returns.created_at AS returned_at
 FROM return_lines
 JOIN returns ON returns.order_id = return_lines.order_id AND returns.no = return_lines.return_no

@@ -12,6 +12,7 @@ from normalization import registry
 from normalization.errors import NormalizationError
 from normalization.registry import Context
 from pipelines.problems import ProblemError
+from pipelines.services.ingest import MAPPING_FAILED
 from pipelines.words import visible
 
 
@@ -35,24 +36,33 @@ def normalize(
     mapping = registry.channel(connector)
     failed = False
     for file in files:
-        try:
-            answer = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        except OSError as error:
-            raise ProblemError(f"{file}: {error.strerror}") from error
         context = Context(connector, datetime.now(UTC), {"timezone": time_zone})
+        place = str(file)
         try:
+            answer = sys.stdin.buffer.read() if place == "-" else file.read_bytes()
             records = list(mapping.orders_in(answer))
-        except NormalizationError as error:
-            print(visible(f"{file}: {error}"), file=sys.stderr)
+        except Exception as error:  # noqa: BLE001 -- one answer must not hold up the others
+            _tell(place, error)
             failed = True
             continue
         for number, raw in enumerate(records, 1):
             try:
-                order = mapping.order(raw, context)
-            except NormalizationError as error:
-                print(visible(f"{file}: record {number}: {error}"), file=sys.stderr)
+                line = msgspec.json.encode(mapping.order(raw, context)).decode()
+            except Exception as error:  # noqa: BLE001 -- a fault of the mapping must not hold up other orders
+                _tell(f"{place}: record {number}", error)
                 failed = True
             else:
-                sys.stdout.write(msgspec.json.encode(order).decode() + "\n")
+                sys.stdout.write(line + "\n")
     if failed:
         raise typer.Exit(1)
+
+
+def _tell(place: str, error: Exception) -> None:
+    """Name the place and the reason; what a mapping's own fault says may hold a person's words."""
+    if isinstance(error, OSError):
+        why = error.strerror or type(error).__name__
+    elif isinstance(error, NormalizationError):
+        why = str(error)
+    else:
+        why = f"{MAPPING_FAILED}: {type(error).__name__}"
+    print(visible(f"{place}: {why}"), file=sys.stderr)

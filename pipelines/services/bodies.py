@@ -1,6 +1,7 @@
 """The bodies of messages, made at sending from what the store knows then."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import Connection as Transaction
 
@@ -76,6 +77,7 @@ def _picklist(stored: StoredPicklist, order: CanonicalOrder) -> Picklist:
         email=order.buyer.email if order.buyer else None,
         service=order.requested_service,
         ship_by=stored.dispatch_due_at,
+        dispatch_date=date.fromisoformat(stored.dispatch_date),
     )
 
 

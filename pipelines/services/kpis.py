@@ -8,6 +8,7 @@ from pathlib import Path
 from analytics.build import build
 from analytics.extract import extract
 from analytics.publish import publish, stamp
+from normalization.money import exponent
 from order_store.leases import acquire_lease, new_owner, release_lease
 from pipelines.hub import Hub
 from pipelines.problems import ProblemError
@@ -57,6 +58,7 @@ def take_snapshot(hub: Hub, run: str) -> dict[str, int]:
             }
             for one in hub.config.warehouses
         ],
+        exponent,
     )
     (folder / "taken_at").write_text(taken.isoformat())
     return rows

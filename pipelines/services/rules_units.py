@@ -1,6 +1,6 @@
 """Units that must add up, on every line of every order.
 
-ordered = cancelled + open + shipped; what is allocated stands on picklists; kits are whole.
+ordered = cancelled + open + shipped + elsewhere; what is allocated stands on picklists; kits are whole.
 """
 
 from pipelines.services.rule_words import worded
@@ -15,12 +15,15 @@ _LINE = """
 """
 
 UNIT_RULES: dict[str, str] = {
+    # Until the channel has taken our confirmation, our own parcel may look as if it were fulfilled elsewhere.
+    # What has left can be cancelled afterwards: shipped and elsewhere are held against all that was ordered.
     "units": worded(
         _LINE,
         """'ordered ' || order_lines.ordered || ', cancelled ' || order_lines.cancelled
             || ', allocated ' || order_lines.allocated || ', picked ' || order_lines.picked
             || ', shipped ' || order_lines.shipped || ', delivered ' || order_lines.delivered
-            || ', confirmed ' || order_lines.confirmed || ', in parcels ' || COALESCE(sent.units, 0)""",
+            || ', confirmed ' || order_lines.confirmed || ', elsewhere ' || order_lines.elsewhere
+            || ', in parcels ' || COALESCE(sent.units, 0)""",
         """
         LEFT JOIN (
             SELECT parcels.order_id, parcel_lines.line_no, SUM(parcel_lines.units) AS units
@@ -36,6 +39,8 @@ UNIT_RULES: dict[str, str] = {
             OR order_lines.delivered > order_lines.shipped
             OR order_lines.confirmed > order_lines.shipped
             OR order_lines.shipped > order_lines.ordered
+            OR (order_lines.confirmed = order_lines.shipped
+                AND order_lines.shipped + order_lines.elsewhere > order_lines.ordered)
             OR order_lines.allocated < 0
     """,
     ),

@@ -5,14 +5,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from sandbox.orders import EXPONENTS, AskedBack
 from sandbox.vendors.shopify_selection import Connection
 from sandbox.vendors.shopify_work import Work
 from sandbox.world import LineAmounts, Person, Refunded, ShopOrder, SoldLine, half_up
 
 Record = dict[str, Any]
 
-EXPONENTS = {"CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "VND": 0, "BHD": 3, "KWD": 3, "TND": 3}
-"""Decimals of currencies that don't have two (ISO 4217)."""
 GATEWAYS = {
     "bank_transfer": "bank_deposit",
     "card": "shopify_payments",
@@ -299,46 +298,47 @@ def _refund(order: ShopOrder, refund: Refunded, before: dict[str, int]) -> Recor
         "note": refund.reason,
         "createdAt": moment(refund.refunded_at),
         "totalRefundedSet": bag(refund.amount, order),
-        "return": {"id": _return_id(refund)} if refund.restock else None,
+        "return": {"id": f"gid://shopify/Return/{refund.refund_id}"} if refund.restock else None,
         "refundLineItems": Connection(lines),
         "refundShippingLines": Connection([shipping] if refund.shipping else []),
         "orderAdjustments": Connection(),
     }
 
 
-def _return_id(refund: Refunded) -> str:
-    return f"gid://shopify/Return/{refund.refund_id}"
-
-
 def _returns(order: ShopOrder) -> list[Record]:
-    return [
-        {
-            "__typename": "Return",
-            "id": _return_id(refund),
-            "status": "CLOSED",
-            "createdAt": moment(refund.refunded_at),
-            "returnLineItems": Connection(
-                {
-                    "__typename": "ReturnLineItem",
-                    "id": f"gid://shopify/ReturnLineItem/{refund.refund_id}{position:02d}",
-                    "quantity": units,
-                    "processedQuantity": units,
-                    "returnReasonNote": "",
-                    "returnReasonDefinition": {
-                        "handle": HANDLES.get(refund.reason, refund.reason).replace("_", "-"),
-                        "name": refund.reason.replace("_", " ").capitalize(),
-                    },
-                    "fulfillmentLineItem": {
-                        "id": _shipped_line(order, line_id),
-                        "lineItem": {"id": line_id},
-                    },
-                }
-                for position, (line_id, units) in enumerate(refund.lines.items())
-            ),
-        }
+    came_back = [
+        _return(order, AskedBack(refund.refund_id, refund.lines, "CLOSED", refund.reason, refund.refunded_at))
         for refund in order.refunds
         if refund.restock
     ]
+    return came_back + [_return(order, asked) for asked in order.asked_back]
+
+
+def _return(order: ShopOrder, asked: AskedBack) -> Record:
+    return {
+        "__typename": "Return",
+        "id": f"gid://shopify/Return/{asked.return_id}",
+        "status": asked.status,
+        "createdAt": moment(asked.asked_at),
+        "returnLineItems": Connection(
+            {
+                "__typename": "ReturnLineItem",
+                "id": f"gid://shopify/ReturnLineItem/{asked.return_id}{position:02d}",
+                "quantity": units,
+                "processedQuantity": units if asked.status == "CLOSED" else 0,
+                "returnReasonNote": "",
+                "returnReasonDefinition": {
+                    "handle": HANDLES.get(asked.reason, asked.reason).replace("_", "-"),
+                    "name": asked.reason.replace("_", " ").capitalize(),
+                },
+                "fulfillmentLineItem": {
+                    "id": _shipped_line(order, line_id),
+                    "lineItem": {"id": line_id},
+                },
+            }
+            for position, (line_id, units) in enumerate(asked.lines.items())
+        ),
+    }
 
 
 def _financial_status(order: ShopOrder, refunded: int) -> str:

@@ -1,11 +1,13 @@
 """An order of the world as Vendure's Admin API renders it: every field that the imitation knows."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
+from sandbox.orders import EXPONENTS
 from sandbox.world import Person, ShopOrder, SoldLine, ToldFulfilment, half_up
 
 Record = dict[str, Any]
@@ -13,6 +15,8 @@ Record = dict[str, Any]
 METHODS = {"bank_transfer": "bank-transfer", "cash_on_delivery": "cash-on-delivery"}
 """Codes of the payment methods; where a mode is not named here, the method has its name."""
 PROMOTION = "1"
+PRECISION = 2
+"""Decimals in which Vendure's DefaultMoneyStrategy counts every currency: a yen is 100."""
 
 
 def order_record(
@@ -26,6 +30,8 @@ def order_record(
         pending: Fulfilments that are not shipped yet, by id.
         names: The ids under which shipped fulfilments were made, by the world's id.
     """
+    unsent = [one["record"] for one in pending.values() if one["order"] is order]
+    order = _counted(order)
     lines = [line_record(line, order) for line in order.lines]
     shipping = order.shipping_amounts()
     net = sum(line["proratedLinePrice"] for line in lines)
@@ -73,9 +79,26 @@ def order_record(
         "payments": [_payment(order)],
         "fulfillments": [
             *(_fulfilment(told, names) for told in order.told),
-            *(one["record"] for one in pending.values() if one["order"] is order),
+            *unsent,
         ],
     }
+
+
+def _counted(order: ShopOrder) -> ShopOrder:
+    """The order with its amounts as Vendure counts them."""
+    shift = PRECISION - EXPONENTS.get(order.currency, 2)
+
+    def counted(minor: int) -> int:
+        return half_up(Decimal(minor).scaleb(shift))
+
+    return replace(
+        order,
+        shipping=counted(order.shipping),
+        lines=[replace(line, unit_price=counted(line.unit_price)) for line in order.lines],
+        refunds=[
+            replace(one, amount=counted(one.amount), shipping=counted(one.shipping)) for one in order.refunds
+        ],
+    )
 
 
 def line_record(line: SoldLine, order: ShopOrder) -> Record:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from analytics.build import build
 from analytics.extract import VIEWS, extract
+from normalization.money import exponent
 
 WAREHOUSES = [
     {"warehouse": "LYS", "name": "Lyon", "country_code": "FR", "time_zone": "Europe/Paris"},
@@ -57,6 +58,7 @@ def line(key: str, ordered: int, shipped: int, **more: object) -> dict[str, Any]
         "shipped": shipped,
         "delivered": shipped,
         "returned": 0,
+        "elsewhere": 0,
         "net_minor": 1000,
         "tax_minor": 200,
         "total_minor": 1200,
@@ -98,8 +100,9 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "order_lines": [
         line("A", 2, 2, returned=1),
         line("B", 4, 4),
-        line("C", 3, 0, backordered_at_first_routing=1, units_from_stock_first=1),
-        line("D", 1, 0, cancelled=1, first_routed_at=None, units_from_stock_first=0),
+        line("C", 3, 0, backordered_at_first_routing=1, units_from_stock_first=1, elsewhere=1),
+        # fulfilled by somebody else, and cancelled after that
+        line("D", 1, 0, cancelled=1, first_routed_at=None, units_from_stock_first=0, elsewhere=1),
     ],
     "shipments": [
         # handed over 4 November 01:00 UTC: still 3 November in Los Angeles
@@ -137,8 +140,21 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "line_id": "1",
             "quantity": 1,
             "reason": "wrong_item",
+            "state": "closed",
             "returned_at": at(9, 9),
-        }
+        },
+        *(
+            {
+                "return_key": f"R-{state}",
+                "order_key": "B",
+                "line_id": "1",
+                "quantity": 1,
+                "reason": "wrong_item",
+                "state": state,
+                "returned_at": at(9, 9),
+            }
+            for state in ("requested", "declined", "canceled")
+        ),
     ],
 }
 
@@ -159,7 +175,7 @@ def kpi_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A KPI database that was extracted and built once."""
     folder = tmp_path_factory.mktemp("kpi")
     engine = make_store(folder / "store.db", ROWS)
-    extract(engine, folder / "extract", WAREHOUSES)
+    extract(engine, folder / "extract", WAREHOUSES, exponent)
     engine.dispose()
     build(folder / "extract", folder / "kpi.duckdb", "Europe/Paris", folder / "target")
     return folder / "kpi.duckdb"

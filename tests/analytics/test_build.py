@@ -7,13 +7,14 @@ import yaml
 
 from analytics.build import PROJECT, BuildFailedError, build
 from analytics.extract import extract
+from normalization.money import exponent
 from tests.analytics.conftest import ROWS, WAREHOUSES, make_store
 
 
 def test_a_line_with_more_cancelled_than_ordered_fails_the_build(tmp_path: Path) -> None:
     broken = [dict(ROWS["order_lines"][0], cancelled=3), *ROWS["order_lines"][1:]]
     engine = make_store(tmp_path / "store.db", ROWS | {"order_lines": broken})
-    extract(engine, tmp_path / "extract", WAREHOUSES)
+    extract(engine, tmp_path / "extract", WAREHOUSES, exponent)
     engine.dispose()
     with pytest.raises(BuildFailedError, match="part_of_fct_order"):
         build(tmp_path / "extract", tmp_path / "kpi.duckdb", "Europe/Paris", tmp_path / "target")

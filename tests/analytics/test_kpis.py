@@ -1,10 +1,14 @@
 """Every KPI as docs/definitions.md defines it, against figures reckoned by hand."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import duckdb
 import pytest
+from jinja2 import Environment
+
+from analytics.build import PROJECT
 
 THIRD, FOURTH = date(2026, 11, 3), date(2026, 11, 4)
 Kpis = duckdb.DuckDBPyConnection
@@ -23,6 +27,32 @@ def test_orders_count_on_the_merchants_local_day_and_currencies_stay_apart(kpis:
     assert found == [(THIRD, "EUR", 2, 0, 6, 30), (THIRD, "JPY", 1, 0, 3, 999), (FOURTH, "EUR", 1, 1, 0, 0)]
 
 
+@pytest.mark.parametrize(
+    ("minor", "exponent", "major"),
+    [
+        (9007199254740993, 2, "90071992547409.93"),
+        (-9007199254740993, 3, "-9007199254740.993"),
+        (10**15, 0, "1000000000000000"),
+        (1, 4, "0.0001"),
+    ],
+)
+def test_major_units_are_exact_decimals(minor: int, exponent: int, major: str) -> None:
+    macros: Any = Environment(autoescape=True).from_string((PROJECT / "macros" / "days.sql").read_text())
+    amount = macros.module.major(minor, exponent)
+    with duckdb.connect() as database:
+        found = database.execute(f"SELECT {amount}, typeof({amount})").fetchall()
+    assert found == [(Decimal(major), "DECIMAL(33,4)")]
+
+
+def test_revenue_is_published_as_a_decimal(kpis: Kpis) -> None:
+    assert rows(kpis, "SELECT DISTINCT typeof(revenue) FROM kpi_orders") == [("DECIMAL(33,4)",)]
+
+
+def test_units_that_others_fulfilled_are_not_open(kpis: Kpis) -> None:
+    found = rows(kpis, "SELECT order_key, elsewhere, open FROM fct_order_lines ORDER BY 1")
+    assert found == [("A", 0, 0), ("B", 0, 0), ("C", 1, 2), ("D", 1, 0)]
+
+
 def test_rate_of_return_is_units_returned_over_units_shipped(kpis: Kpis) -> None:
     found = rows(
         kpis,
@@ -38,6 +68,11 @@ def test_picking_accuracy_counts_orders_without_a_wrong_item(kpis: Kpis) -> None
         " FROM kpi_picking_accuracy ORDER BY 1",
     )
     assert found == [("LAX", 0, 1, 0.0), ("several", 1, 1, 100.0)]
+
+
+def test_a_return_that_was_not_agreed_to_is_no_wrong_item(kpis: Kpis) -> None:
+    found = rows(kpis, "SELECT order_key, has_wrong_item_return FROM fct_orders ORDER BY 1")
+    assert found == [("A", True), ("B", False), ("C", False), ("D", False)]
 
 
 def test_lead_time_runs_from_placed_to_the_last_parcel_delivered(kpis: Kpis) -> None:

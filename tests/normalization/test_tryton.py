@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,17 @@ def test_a_shipment_changed_long_after_it_left_keeps_the_day_on_which_it_left() 
     assert shipment("done", later).parcels[0].shipped_at == datetime(2026, 11, 22, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(("day", "hour"), [(23, 2), (21, 22)])
+def test_the_time_of_a_hand_over_is_kept_where_the_local_day_is_not_that_of_utc(day: int, hour: int) -> None:
+    """At eight in the evening in Chicago it is the next day in UTC; early in Tokyo it is the day before."""
+
+    def evening(found: Json) -> None:
+        found["write_date"].update(day=day, hour=hour)
+
+    (parcel,) = shipment("done", evening).parcels
+    assert parcel.shipped_at == datetime(2026, 11, day, hour, 46, 34, 885836, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("word", "state"),
     [
@@ -198,6 +209,7 @@ def picklist(ship_to: Address, price: Money | None = None) -> Picklist:
         lines=(line,),
         ship_to=ship_to,
         ship_by=NOW,
+        dispatch_date=date(2026, 11, 20),
     )
 
 
@@ -207,7 +219,7 @@ def test_a_picklist_becomes_a_customer_shipment_by_codes() -> None:
     )
     body = mapping.push_picklist(picklist(there, Money(1250, "EUR")))
     assert (body["reference"], body["warehouse"]) == ("H-1", "WH")
-    assert body["planned_date"] == {"__class__": "date", "year": 2026, "month": 11, "day": 22}
+    assert body["planned_date"] == {"__class__": "date", "year": 2026, "month": 11, "day": 20}
     assert body["lines"] == [
         {
             "product": "MUG",

@@ -1,11 +1,13 @@
 """Vendure's orders in the hub's words. The files were recorded from a running 3.7.3."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from normalization.channels import vendure as mapping
@@ -171,6 +173,56 @@ def test_the_payment_as_a_whole(states: list[str], total: int, expected: Payment
         order["totalWithTax"] = total
 
     assert canonical("partly_delivered", change).payment_state is expected
+
+
+def times(factor: int) -> Callable[[Json], object]:
+    """Multiplies every amount of an order."""
+
+    def multiply(part: Any) -> None:  # noqa: ANN401 -- any part of an answer
+        for key, value in list(part.items() if isinstance(part, dict) else enumerate(part)):
+            if isinstance(value, dict | list):
+                multiply(value)
+            elif type(value) is int and "uantity" not in key and key != "taxRate":
+                part[key] = value * factor
+
+    return multiply
+
+
+def in_currency(code: str, name: str, factor: int = 1, precision: str | None = None) -> Any:  # noqa: ANN401
+    def change(order: Json) -> None:
+        times(factor)(order)
+        order["currencyCode"] = code
+
+    settings = {"money_precision": precision} if precision is not None else {}
+    context = Context("shop", CONTEXT.observed_at, {**CONTEXT.settings, **settings})
+    return mapping.order(recorded(name, change), context)
+
+
+def minors(order: CanonicalOrder) -> list[int]:
+    return [int(found) for found in re.findall(r'"minor":(-?[0-9]+)', msgspec.json.encode(order).decode())]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_vendure_counts_every_currency_in_hundredths(name: str) -> None:
+    """A yen is 100 there, and a dinar 100, not 1000: vendurehq/vendure issue 1630."""
+    dollars = minors(canonical(name))
+    assert any(dollars)
+    assert minors(in_currency("JPY", name, factor=100)) == dollars
+    assert minors(in_currency("KWD", name, factor=10)) == [minor * 100 for minor in dollars]
+    assert in_currency("JPY", name, factor=100).payment_state is canonical(name).payment_state
+
+
+def test_a_shop_s_own_precision_is_a_setting() -> None:
+    dollars = minors(canonical("edited"))
+    assert minors(in_currency("JPY", "edited", precision="0")) == dollars
+    assert minors(in_currency("USD", "edited", factor=10, precision="3")) == dollars
+
+
+@pytest.mark.parametrize("precision", [None, "two", "-1", ""])
+def test_an_amount_that_is_no_whole_yen_goes_to_quarantine(precision: str | None) -> None:
+    with pytest.raises(NormalizationError, match="money_precision") as caught:
+        in_currency("JPY", "edited", precision=precision)
+    assert caught.value.reason is Reason.INEXACT_AMOUNT
 
 
 def test_unknown_words_are_loud() -> None:

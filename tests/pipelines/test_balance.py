@@ -32,6 +32,7 @@ REFUND = (
 ORDERS = [
     ("units", LINE.format("shipped = shipped + 1"), LINE.format("shipped = shipped - 1")),
     ("units", LINE.format("cancelled = 9"), LINE.format("cancelled = 0")),
+    ("units", LINE.format("fulfilled = 9"), LINE.format("fulfilled = 0")),
     ("units", LINE.format("delivered = 1"), LINE.format("delivered = 0")),
     ("allocated", LINE.format("allocated = allocated + 1"), LINE.format("allocated = allocated - 1")),
     ("allocated", LINE.format("allocated = 0"), LINE.format("allocated = 2")),

@@ -154,6 +154,22 @@ def test_normalize_says_on_standard_error_what_failed_and_goes_on(desk: Desk, tm
     assert str(broken) in result.stderr
 
 
+def test_normalize_goes_on_after_a_file_that_is_not_there_and_a_fault_of_the_mapping(
+    desk: Desk, tmp_path: Path
+) -> None:
+    order = json.loads(EXAMPLE.read_text())
+    local = tmp_path / "local.json"
+    local.write_text(json.dumps(order | {"date_created_gmt": None, "date_created": "2026-11-02T10:30:00"}))
+    files = [str(tmp_path / "missing.json"), str(tmp_path), str(local), str(EXAMPLE)]
+    result = desk.run("normalize", "woocommerce", "--time-zone", "No/Where", *files)
+    assert result.exit_code == 1
+    assert [json.loads(line)["external_id"] for line in result.stdout.splitlines()] == ["963"]
+    missing, folder, fault = result.stderr.splitlines()
+    assert missing.endswith("missing.json: No such file or directory")
+    assert folder == f"{tmp_path}: Is a directory"
+    assert fault.startswith(f"{local}: record 1: mapping_failed: ")
+
+
 def test_every_command_explains_itself() -> None:
     for command in app.registered_commands:
         result = CliRunner().invoke(app, [str(command.name), "--help"])

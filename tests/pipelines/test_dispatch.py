@@ -19,6 +19,7 @@ from order_store.outbox import State as Message
 from order_store.outbox import claim, retry, settle
 from order_store.picklists import State
 from order_store.schema.fulfilment import picklists
+from pipelines.services.bodies import body_of
 from pipelines.services.dispatch import DispatchResult, dispatch
 from sandbox.vendor import Vendor, VendorAnswer, VendorRequest
 
@@ -40,6 +41,18 @@ def ready(open_desk: OpenDesk, wms: str, warehouse: str) -> tuple[Any, Any, int]
     desk = open_desk("shopify-eu", wms)
     order = desk.place("shopify-eu", (SPOON, 2), (WHISK, 1))
     return desk, order, desk.allocate(order, warehouse)
+
+
+def test_tryton_is_told_the_day_on_which_it_is_planned_to_leave_not_the_last_that_would_do(
+    open_desk: OpenDesk,
+) -> None:
+    desk, _order, picklist_id = ready(open_desk, "tryton-lyon", "LYS")
+    (message,) = desk.outbox("tryton-lyon")
+    planned = desk.picklist(picklist_id)
+    assert planned.dispatch_due_at.date().isoformat() > planned.dispatch_date
+    with desk.hub.store.read() as tx:
+        told = body_of(tx, "tryton", message).body["planned_date"]
+    assert f"{told['year']}-{told['month']:02}-{told['day']:02}" == planned.dispatch_date
 
 
 @pytest.mark.parametrize(("wms", "warehouse"), WMSS)

@@ -4,9 +4,10 @@ A misunderstanding that imitation and mapping share is caught by the recorded pa
 not share is caught here.
 """
 
+import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -16,9 +17,10 @@ from msgspec import UNSET
 from connectors.contract import Connector, Outcome, ReadMode, Window
 from connectors.registry import connect
 from connectors.runtime import Runtime
+from normalization.money import Money
 from normalization.records import CanonicalOrder, LineQuantity, ShipmentConfirmation
 from normalization.registry import Context, channel
-from normalization.statuses import FulfilledBy, PaymentMode, PaymentState
+from normalization.statuses import FulfilledBy, PaymentMode, PaymentState, ReturnReason
 from sandbox.access import access
 from sandbox.buyers import Wish, place_order
 from sandbox.ledger import LineFigures, OrderFigures, ledger
@@ -228,6 +230,40 @@ def test_refunds_and_returns_are_read_as_they_are(shop: Channel) -> None:
     assert [(line.line_id, line.quantity) for line in seen.refunds[0].lines] == [(first, 1)]
     if shop.name == "shopify-eu":  # refunds elsewhere say nothing of goods
         assert {line.line_id: line.returned for line in seen.lines}[first] == 1
+
+
+@pytest.mark.parametrize("shop", ["shopify-eu"], indirect=True)
+@pytest.mark.parametrize("status", ["REQUESTED", "DECLINED", "CANCELED"])
+def test_a_return_that_never_came_about_returns_no_unit(shop: Channel, status: str) -> None:
+    order = place_order(shop.world, shop.name, READY)
+    first, _ = (line.line_id for line in order.lines)
+    shop.wait(timedelta(hours=1))
+    shop.world.tell(order, {first: 2}, "DHL", "JD014600003333")
+    shop.world.ask_back(order, {first: 1}, "wrong_item", status)
+    shop.wait(timedelta(minutes=20))
+    seen = shop.read()[order.external_id]
+    assert seen.lines is not UNSET
+    assert seen.returns is not UNSET
+    (asked,) = seen.returns
+    assert (asked.state, asked.reason) == (status.lower(), ReturnReason.WRONG_ITEM)
+    assert [line.returned for line in seen.lines] == [0, 0]
+
+
+@pytest.mark.parametrize("shop", ["vendure-us"], indirect=True)
+def test_yen_are_read_as_yen(shop: Channel) -> None:
+    order = place_order(shop.world, shop.name, replace(READY, country="CA", shipping=0))
+    order.currency = "JPY"
+    shop.wait(timedelta(hours=1))
+    shop.world.refund(order, {order.lines[0].line_id: 1}, "damaged")
+    shop.wait(timedelta(minutes=20))
+    (truth,) = ledger(shop.world)["orders"]
+    seen = shop.read_each()[order.external_id]
+    assert seen_as(seen, truth) == truth
+    assert seen.totals is not UNSET
+    assert seen.totals.total == Money(order.total(), "JPY")
+    assert seen.totals.refunded == Money(order.refunds[0].amount, "JPY")
+    (page,) = shop.connector.read("orders", Window(START - timedelta(hours=1), shop.world.now))
+    assert json.loads(page.records[0].payload)["totalWithTax"] == 100 * order.total()
 
 
 @pytest.mark.parametrize("shop", ["amazon-uk"], indirect=True)

@@ -7,9 +7,9 @@
     '{{ var("merchant_time_zone") }}'
 {%- endmacro %}
 
-{# Minor units to major units, exactly, by the currency's number of decimals. #}
+{# Minor units to major units by the currency's number of decimals (at most 4), exactly: DECIMAL(33, 4). #}
 {% macro major(minor, exponent) -%}
-    cast({{ minor }} as decimal(38, 3)) / cast(pow(10, {{ exponent }}) as integer)
+    cast({{ minor }} as decimal(28, 0)) * cast(pow(10, -{{ exponent }}) as decimal(5, 4))
 {%- endmacro %}
 
 {# A rate that is null, not an error, where nothing was counted. #}

@@ -23,7 +23,11 @@ lines as (
     group by order_key
 ),
 wrong as (
-    select distinct order_key from {{ source("store", "returns") }} where reason = 'wrong_item'
+    -- What was only asked for, declined or called off is no return.
+    select distinct order_key
+    from {{ source("store", "returns") }}
+    where reason = 'wrong_item'
+        and state not in ('requested', 'declined', 'canceled', 'cancelled')
 )
 select
     orders.order_key,
