@@ -13,7 +13,8 @@ KINDS = (
     "stale_update",  # a list holds an older state of a record beside or instead of the newest
     "broken_record",  # a record with an impossible date or a wrong type
     "missing_address",  # names and streets are left out
-    "quoting_refusal",  # a write is refused in words that quote the buyer's name and street
+    "quoting_refusal",  # a push, a cancellation or a confirmation is refused in words that quote the buyer
+    "signed_by",  # a delivered parcel's newest scan tells who signed for it
 )
 
 

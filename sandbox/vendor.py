@@ -10,10 +10,11 @@ from urllib.parse import parse_qs
 
 from sandbox.faults import Faults
 from sandbox.mishaps import Mishap, Weather
+from sandbox.orders import Person
 from sandbox.vendor_answers import VendorAnswer, json_answer
 from sandbox.world import World
 
-__all__ = ["Vendor", "VendorAnswer", "VendorRequest", "json_answer"]
+__all__ = ["Vendor", "VendorAnswer", "VendorRequest", "json_answer", "quoting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class VendorRequest:
     def json(self) -> Any:  # noqa: ANN401 -- a request can hold any JSON
         """The decoded body. Raises ValueError if it is none."""
         return json.loads(self.body)
+
+
+def quoting(person: Person) -> str:
+    """How a vendor refuses a write in words that tell whom it is about."""
+    return f"{person.name}, {person.street[0]} ({person.phone}): no such address."
 
 
 class Vendor(ABC):

@@ -55,7 +55,6 @@ class StatusDetail(msgspec.Struct, frozen=True):
 
     id: Number | None = None
     name: str | None = None
-    description: str | None = None
 
 
 class Tracking(msgspec.Struct, frozen=True):

@@ -65,9 +65,12 @@ def state_of(order: Order) -> WmsState:
 
 
 def reason_of(order: Order) -> str | None:
-    """What ShipBob says of shipments that wait, are in exception, or in a state that nobody knows."""
+    """What ShipBob says of shipments that wait, are in exception, or in a state that nobody knows.
+
+    A detail's description is free text, in which somebody may be named: its name says which detail it is.
+    """
     reasons = [
-        f"{shipment.status}: {detail.description or detail.name or detail.id}"
+        f"{shipment.status}: {detail.name or detail.id}"
         for shipment in order.shipments or ()
         if _shipment_state(shipment) in (WmsState.EXCEPTION, WmsState.WAITING)
         for detail in shipment.status_details or ()

@@ -1,6 +1,7 @@
 """`orderhub export` and `orderhub erase`: what the hub knows of one person, and how to forget it."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,9 @@ from order_store.private_files import write_private
 from pipelines.cli.output import ConfigOption, JsonOption, out, print_json
 from pipelines.hub import open_hub
 from pipelines.problems import ProblemError
-from pipelines.services.erase import REQUEST, erase_due, erase_orders, refuse_open
-from pipelines.services.privacy import export_orders, find_orders
+from pipelines.services.erase import REQUEST, EraseResult, erase_due, erase_orders, refuse_open
+from pipelines.services.privacy import export_orders, find_person
+from pipelines.services.unclaimed import erase_quarantined
 
 WhoArgument = Annotated[
     str,
@@ -35,8 +37,10 @@ def export(
     """
     with open_hub(config) as hub:
         with hub.store.read() as tx:
-            found = find_orders(tx, who)
-        told = json.dumps(export_orders(hub, found, raw=raw), default=str, indent=2, ensure_ascii=False)
+            found, records = find_person(tx, who)
+        told = json.dumps(
+            export_orders(hub, found, records, raw=raw), default=str, indent=2, ensure_ascii=False
+        )
     if to is None:
         print(told)
         return
@@ -44,7 +48,7 @@ def export(
         write_private(to, told.encode())
     except FileExistsError as error:
         raise ProblemError(f"{to} is there already; name a new file") from error
-    out.print(f"{len(found)} orders written to {to}")
+    out.print(f"{_counted(found, records)} written to {to}")
 
 
 def erase(
@@ -68,12 +72,13 @@ def erase(
             result = erase_due(hub)
         else:
             with hub.store.read() as tx:
-                found = find_orders(tx, who)
+                found, records = find_person(tx, who)
                 if not even_open:
                     refuse_open(tx, found)
             if not yes:
-                typer.confirm(f"Erase the person in {len(found)} orders, for ever?", abort=True)
+                typer.confirm(f"Erase the person in {_counted(found, records)}, for ever?", abort=True)
             result = erase_orders(hub, found, REQUEST)
+            result += EraseResult(unclaimed=erase_quarantined(hub, records, REQUEST))
     if as_json:
         print_json({"orders": result.orders, "keys": result.keys, "unclaimed": result.unclaimed})
     else:
@@ -81,3 +86,7 @@ def erase(
             f"{result.orders} orders erased, {result.keys + result.unclaimed} keys destroyed,"
             f" {result.unclaimed} of them of records that no order claims"
         )
+
+
+def _counted(found: Sequence[int], records: Sequence[int]) -> str:
+    return f"{len(found)} orders" + (f" and {len(records)} quarantined records" if records else "")

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Connection
 
+from order_store.landing import RecordErased
 from order_store.quarantine import Quarantined, list_quarantine, show_quarantined
 from pipelines.cli.output import ConfigOption, JsonOption, out, print_json, print_table
 from pipelines.hub import open_hub
@@ -48,11 +49,19 @@ def list_records(
 
 @app.command("show")
 def show(number: IdArgument, config: ConfigOption = "hub.yaml", as_json: JsonOption = False) -> None:
-    """Show one record with its raw body. The body may hold personal data: it is what the vendor sent."""
+    """Show one record with its raw body. The body may hold personal data: it is what the vendor sent.
+
+    That you looked is written to the access log.
+    """
     with open_hub(config) as hub:
         with hub.store.read() as tx:
             found = _find(tx, number)
-        raw = hub.landing.read_one(found.failure.path, found.failure.offset).payload.decode(errors="replace")
+        hub.keys.log.note_now("show a quarantined record", [number])
+        try:
+            landed = hub.landing.read_one(found.failure.path, found.failure.offset)
+        except RecordErased as error:
+            raise ProblemError(f"record {number} was erased: nobody can read it any more") from error
+        raw = landed.payload.decode(errors="replace")
     if as_json:
         print_json(_plain(found) | {"raw": raw})
         return

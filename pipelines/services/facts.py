@@ -13,9 +13,10 @@ from normalization.errors import NormalizationError
 from normalization.registry import Context
 from order_store.engine import refused_values
 from order_store.landing import Landed, LandedFile
+from order_store.landing_blobs import NO_PERSON
 from order_store.quarantine import Failure, open_records, quarantine_records, resolve_records
 from pipelines.hub import Hub
-from pipelines.services.ingest import MAPPING_FAILED, STORE_REFUSED
+from pipelines.services.ingest import MAPPING_FAILED, STORE_REFUSED, without_cards
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +42,11 @@ class Understood(Generic[Record]):
 def land(
     hub: Hub, connection: str, stream: str, observed_at: datetime, records: Sequence[RawRecord]
 ) -> tuple[LandedFile | None, list[Landed]]:
-    """Write raw records as one landing file; without records there is none."""
+    """Write raw records as one landing file, without card data; without records there is none."""
     if not records:
         return None, []
+    if stream not in NO_PERSON:
+        records = without_cards(records)
     pairs = [(record.external_id, record.payload) for record in records]
     file = hub.landing.land(connection, stream, observed_at, pairs)
     return file, [

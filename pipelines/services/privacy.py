@@ -1,4 +1,4 @@
-"""What the hub knows of one person: found by e-mail, phone or order, told in full on request."""
+"""What the hub knows of one person: found by e-mail, phone, order or record, told in full on request."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -10,15 +10,41 @@ from sqlalchemy import Connection, or_, select
 from order_store.connections import connection_id
 from order_store.erasing import erased_ids, names_of
 from order_store.events import timeline
+from order_store.landing import LandingDamaged
 from order_store.orders import load_orders
 from order_store.personal import orders_of_person
+from order_store.quarantine import Quarantined, show_quarantined
 from order_store.schema.fulfilment import parcels
 from order_store.schema.orders import orders
-from order_store.schema.reading import connections
+from order_store.schema.reading import connections, quarantine
 from pipelines.hub import Hub
 from pipelines.problems import ProblemError
 
 _PHONE = re.compile(r"[+(]?[\d ()./-]{6,}")
+
+
+def find_person(tx: Connection, who: str) -> tuple[list[int], list[int]]:
+    """Ids of the orders that somebody means, and numbers of the quarantined records.
+
+    Args:
+        tx: A transaction of a store with keys.
+        who: As for `find_orders`. Records in quarantine are found by `connection/external id` alone, for
+            nothing in them was understood.
+
+    Raises:
+        ProblemError: If there is neither.
+    """
+    connection, _, external_id = who.strip().partition("/")
+    named = connection_named(tx, connection)
+    row = quarantine.c
+    here = (row.connection_id == named, row.external_id == external_id)
+    records: list[int] = list(tx.scalars(select(row.id).where(*here).order_by(row.id)))
+    try:
+        return find_orders(tx, who), records
+    except ProblemError:
+        if records:
+            return [], records
+        raise
 
 
 def find_orders(tx: Connection, who: str) -> list[int]:
@@ -47,15 +73,19 @@ def find_orders(tx: Connection, who: str) -> list[int]:
     return found
 
 
-def export_orders(hub: Hub, order_ids: Sequence[int], *, raw: bool = False) -> dict[str, Any]:
-    """All that is kept of the person in some orders.
+def export_orders(
+    hub: Hub, order_ids: Sequence[int], records: Sequence[int] = (), *, raw: bool = False
+) -> dict[str, Any]:
+    """All that is kept of the person in some orders and quarantined records.
 
     Args:
         hub: The hub.
         order_ids: Which orders.
+        records: Numbers of records in quarantine: of each, what its vendor sent.
         raw: Also what vendors sent, from landing: the whole landing of these connections is read for it.
     """
     hub.keys.log.note_now("export for the person", order_ids)
+    hub.keys.log.note_now("export of quarantined records", records)
     with hub.store.read() as tx:
         stored = load_orders(tx, order_ids, "export for the person")
         gone = erased_ids(tx, order_ids)
@@ -72,10 +102,12 @@ def export_orders(hub: Hub, order_ids: Sequence[int], *, raw: bool = False) -> d
             }
             for order_id, one in stored.items()
         ]
-        names = names_of(tx, order_ids)
-    result: dict[str, Any] = {"orders": told}
+        names = set(names_of(tx, order_ids))
+        quarantined = [show_quarantined(tx, number) for number in records]
+    result: dict[str, Any] = {"orders": told, "quarantined": [_landed(hub, one) for one in quarantined]}
     if raw:
-        result["records"] = list(_records(hub, set(names)))
+        names.update((one.connection, one.failure.external_id) for one in quarantined)
+        result["records"] = list(_records(hub, names))
     return result
 
 
@@ -109,6 +141,22 @@ def _parcels(tx: Connection, order_id: int) -> list[dict[str, Any]]:
         .order_by(row.sequence)
     )
     return [dict(one._mapping) for one in found]
+
+
+def _landed(hub: Hub, one: Quarantined) -> dict[str, Any]:
+    """A record in quarantine, with its body if that was not erased."""
+    try:
+        body = hub.landing.read_one(one.failure.path, one.failure.offset).payload.decode(errors="replace")
+    except (LandingDamaged, FileNotFoundError):
+        body = None
+    return {
+        "connection": one.connection,
+        "stream": one.failure.stream,
+        "external_id": one.failure.external_id,
+        "observed_at": one.failure.observed_at,
+        "reason": one.failure.reason,
+        "payload": body,
+    }
 
 
 def _records(

@@ -1,5 +1,6 @@
 """Erases records that belong to no order here: other people's shipments at a WMS, orders never understood."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
@@ -8,13 +9,17 @@ from order_store.connections import connection_id
 from order_store.dialects import IN_LIST, external_ids_to_ids
 from order_store.erasure_lists import ErasureLists
 from order_store.key_rows import older_names
+from order_store.quarantine import show_quarantined
 from order_store.schema.fulfilment import parcels, picklists
 from order_store.schema.reading import quarantine
 from pipelines.config import Connection
 from pipelines.hub import Hub
+from pipelines.key_ring import erasure_lists_of
 
 KEPT = timedelta(days=30)
 """How long the record of a WMS or a carrier is kept that no order claims."""
+KEPT_OF_CHANNEL = timedelta(days=180)
+"""The same of a channel whose orders are erased on request only: what is no order, few would ask for."""
 AT_ONCE = 5_000
 
 
@@ -22,10 +27,7 @@ def erase_unclaimed(hub: Hub, lists: ErasureLists) -> int:
     """Destroy the keys of records that no order has claimed within its connection's policy."""
     destroyed = 0
     for connection in hub.config.connections:
-        days = hub.config.privacy.days(connection) if connection.kind == "channel" else KEPT.days
-        if days is None:
-            continue
-        before = datetime.now(UTC) - timedelta(days=days)
+        before = datetime.now(UTC) - _kept(hub, connection)
         after = ""
         while True:
             with hub.keys.connect().read() as tx:
@@ -35,10 +37,33 @@ def erase_unclaimed(hub: Hub, lists: ErasureLists) -> int:
             after = names[-1]
             unclaimed = sorted(set(names) - _claimed(hub, connection, names))
             if unclaimed:
-                lists.add([(connection.name, name) for name in unclaimed], "unclaimed")
-                destroyed += lists.apply(hub.keys)
-                _close_quarantine(hub, connection.name, unclaimed)
+                destroyed += erase_records(hub, lists, connection.name, unclaimed, "unclaimed")
     return destroyed
+
+
+def erase_records(
+    hub: Hub, lists: ErasureLists, connection: str, external_ids: Sequence[str], why: str
+) -> int:
+    """Destroy the keys of a connection's records that are no orders; returns how many there were."""
+    lists.add([(connection, external_id) for external_id in external_ids], why)
+    destroyed = lists.apply(hub.keys)
+    _close_quarantine(hub, connection, external_ids)
+    return destroyed
+
+
+def erase_quarantined(hub: Hub, numbers: Sequence[int], why: str) -> int:
+    """Destroy the keys of records in quarantine, by their rows' numbers; returns how many keys there were."""
+    with hub.store.read() as tx:
+        found = [show_quarantined(tx, number) for number in numbers]
+    lists = erasure_lists_of(hub.config, hub.state)
+    return sum(erase_records(hub, lists, one.connection, [one.failure.external_id], why) for one in found)
+
+
+def _kept(hub: Hub, connection: Connection) -> timedelta:
+    if connection.kind != "channel":
+        return KEPT
+    days = hub.config.privacy.days(connection)
+    return KEPT_OF_CHANNEL if days is None else timedelta(days=days)
 
 
 def _claimed(hub: Hub, connection: Connection, names: list[str]) -> set[str]:
@@ -61,7 +86,7 @@ def _claimed(hub: Hub, connection: Connection, names: list[str]) -> set[str]:
     return found
 
 
-def _close_quarantine(hub: Hub, connection: str, external_ids: list[str]) -> None:
+def _close_quarantine(hub: Hub, connection: str, external_ids: Sequence[str]) -> None:
     row = quarantine.c
     with hub.store.begin() as tx:
         key = connection_id(tx, connection)

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 
 from sandbox.faults import Faults
 from sandbox.orders import ShopOrder
-from sandbox.vendor import Vendor, VendorAnswer, VendorRequest, json_answer
+from sandbox.vendor import Vendor, VendorAnswer, VendorRequest, json_answer, quoting
 from sandbox.vendors.amazon_orders import MARKETPLACES, STATUSES, render, status_of, units_open
 from sandbox.world import World
 
@@ -312,6 +312,8 @@ class AmazonVendor(Vendor):
             raise _invalid("The order is pending.")
         if order.cancelled_at:
             raise _invalid("The order has been cancelled.")
+        if self.faults.strikes("quoting_refusal"):
+            raise _invalid(quoting(order.ship_to))
         if any(count > units_open(order, line) for line, count in units.items()):
             raise _invalid("PackageToUpdate: these items have already been fulfilled.")
 

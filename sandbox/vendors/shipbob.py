@@ -126,6 +126,10 @@ class ShipBobVendor(Vendor):
             return json_answer(
                 {"Order": [f"The order is not in a cancellable state ({shipment.state})."]}, 422
             )
+        if self.faults.strikes("quoting_refusal"):
+            return json_answer(
+                {"Order": [f"The order of {shipment.ship_to['name']} is not to be stopped."]}, 422
+            )
         free = shipment.state in ("waiting", "assigned")
         if free:
             self.world.set_state(shipment, "cancelled")

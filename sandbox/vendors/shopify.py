@@ -14,7 +14,7 @@ from typing import Any
 from graphql import GraphQLSyntaxError, parse
 
 from sandbox.faults import Faults
-from sandbox.vendor import Vendor, VendorAnswer, VendorRequest, json_answer
+from sandbox.vendor import Vendor, VendorAnswer, VendorRequest, json_answer, quoting
 from sandbox.vendors.shopify_records import Record, order_record
 from sandbox.vendors.shopify_selection import (
     Execution,
@@ -287,6 +287,8 @@ class ShopifyVendor(Vendor):
                 "All fulfillment orders must be assigned to a single location."
                 f" Multiple locations with ids {locations} were found."
             )
+        if self.faults.strikes("quoting_refusal"):
+            return _user_error(quoting(found[0][0].ship_to))
         total: dict[str, int] = {}
         for _, work, units in found:
             work.take(units)

@@ -21,6 +21,7 @@ from graphql import (
 IMPLEMENTS: Mapping[str, frozenset[str]] = {
     "ReturnLineItem": frozenset({"ReturnLineItemType"}),
     # Vendure's business errors
+    "CreateFulfillmentError": frozenset({"ErrorResult"}),
     "EmptyOrderLineSelectionError": frozenset({"ErrorResult"}),
     "FulfillmentStateTransitionError": frozenset({"ErrorResult"}),
     "InvalidCredentialsError": frozenset({"ErrorResult"}),

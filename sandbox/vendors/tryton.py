@@ -168,6 +168,8 @@ class TrytonVendor(Vendor):
         if state not in BUTTONS.get(button, ()):
             named = f"{shipment.serial} [{shipment.reference}]"
             raise Refused(f'You can not call "{button}" on "{named}" of "Stock Shipment Out".')
+        if button == "cancel" and self.faults.strikes("quoting_refusal"):
+            raise Refused(f"You cannot cancel the shipment of {shipment.ship_to['name']}.")
         if button == "assign_try":
             if not self.world.assign(shipment):
                 shipment.extra["moves_at"] = self.world.now.isoformat()

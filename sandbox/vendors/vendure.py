@@ -13,7 +13,7 @@ from uuid import uuid4
 from graphql import GraphQLSyntaxError, parse
 
 from sandbox.faults import Faults
-from sandbox.vendor import Vendor, VendorAnswer, VendorRequest, json_answer
+from sandbox.vendor import Vendor, VendorAnswer, VendorRequest, json_answer, quoting
 from sandbox.vendors.shopify_selection import Execution, Resolver, SelectionError
 from sandbox.vendors.vendure_orders import Record, fulfilment_record, iso, order_record
 from sandbox.world import ShopOrder, World
@@ -30,6 +30,10 @@ EMPTY = {
     "__typename": "EmptyOrderLineSelectionError",
     "errorCode": "EMPTY_ORDER_LINE_SELECTION_ERROR",
     "message": "At least one OrderLine must be specified",
+}
+NOT_MADE = {
+    "__typename": "CreateFulfillmentError",
+    "errorCode": "CREATE_FULFILLMENT_ERROR",
 }
 WRONG_LOGIN = {
     "__typename": "InvalidCredentialsError",
@@ -193,6 +197,8 @@ class VendureVendor(Vendor):
             )
             if taken + units > order.line(line_id).current:
                 return ALREADY
+        if self.faults.strikes("quoting_refusal"):
+            return {**NOT_MADE, "message": quoting(order.ship_to)}
         named = {argument["name"]: argument["value"] for argument in wanted["handler"]["arguments"]}
         method, code = named.get("method") or None, named.get("trackingCode") or None
         made = str(self.world.serial(f"{self.connection}/made", 1))

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sandbox.faults import Faults
 from sandbox.orders import ShopOrder
-from sandbox.vendor import Vendor, VendorAnswer, VendorRequest, json_answer
+from sandbox.vendor import Vendor, VendorAnswer, VendorRequest, json_answer, quoting
 from sandbox.vendors.woocommerce_orders import refunds_of, render, status_of
 from sandbox.world import World
 
@@ -100,6 +100,8 @@ class WooCommerceVendor(Vendor):
                 return json_answer(self._rendered(self._order(parts[1])))
             if len(parts) == 2 and request.method == "PUT":
                 return self._update(self._order(parts[1]), request)
+            if request.method != "GET" and len(parts) > 1 and self.faults.strikes("quoting_refusal"):
+                raise _Refusal(400, "rest_invalid_param", quoting(self._order(parts[1]).ship_to))
             if len(parts) == 3:
                 answer = self._below(self._order(parts[1]), parts[2], request)
                 if answer is not None:

@@ -19,7 +19,10 @@ def part(status: str, *details: int, **more: Any) -> dict[str, Any]:  # noqa: AN
     return {
         "id": 50_001_001,
         "status": status,
-        "status_details": [{"id": number, "description": f"detail {number}"} for number in details],
+        "status_details": [
+            {"id": number, "name": f"Detail{number}", "description": "Ada Canary is not at home"}
+            for number in details
+        ],
         "location": {"id": 201},
         "last_update_at": "2026-11-02T05:00:00Z",
         "products": [
@@ -84,7 +87,7 @@ def test_an_order_without_shipments_says_it_itself(status: str, state: WmsState)
 def test_an_unknown_word_and_an_obstacle_stand_in_the_reason() -> None:
     assert shipment(order(part("CleanSweeped")), CONTEXT).reason == "unknown shipment status CleanSweeped"
     assert shipment(order(status="New"), CONTEXT).reason == "unknown order status New"
-    assert shipment(order(part("Exception", 303)), CONTEXT).reason == "Exception: detail 303"
+    assert shipment(order(part("Exception", 303)), CONTEXT).reason == "Exception: Detail303"
     assert shipment(order(part("Completed", 201)), CONTEXT).reason is None
 
 

@@ -1,4 +1,4 @@
-"""No card data gets into landing; no id is taken for a card number."""
+"""No card data gets into landing or the store; no id is taken for a card number."""
 
 import json
 import os
@@ -9,8 +9,17 @@ from typing import Any
 
 import pytest
 
+from benchmarks.shop import raw_order
+from connectors.contract import Page, RawRecord
+from normalization import registry
 from order_store.cards import card_numbers, passes_luhn, without_card_data
-from order_store.landing import Landing
+from order_store.connections import register_connection
+from order_store.engine import Store, open_store
+from order_store.keys import open_keys
+from order_store.landing import ERASED_ORDERS, Landing
+from order_store.masters import MasterFile
+from order_store.orders import find_order
+from pipelines.services.ingest import Channel, ingest_page
 from sandbox.buyers import Wish, place_order
 from sandbox.merchant import build_world
 from sandbox.registry import CONNECTIONS, open_vendors
@@ -97,12 +106,51 @@ def test_luhn() -> None:
     assert not passes_luhn("4111111111111112")
 
 
-def test_a_landed_record_has_no_card_data(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("shop")
+def test_a_landed_record_has_no_card_data(store: Store, tmp_path: Path) -> None:
     landing = Landing(tmp_path)
-    raw = json.dumps({"note": f"card {VISA}", "cvv": "737"}).encode()
-    file = landing.land("shop", "orders", datetime(2026, 11, 1, tzinfo=UTC), [("1", raw)])
-    (record,) = landing.read(file.path)
-    assert VISA.encode() not in record.payload and b"737" not in record.payload
+    raw = json.loads(raw_order(1)) | {"customer_note": f"card {VISA}", "cvv": "737"}
+    _read(store, landing, raw)
+    (path,) = landing.paths()
+    (record,) = landing.read(path)
+    assert VISA.encode() not in record.payload and b'"737"' not in record.payload
+
+
+@pytest.mark.usefixtures("shop")
+def test_what_is_made_of_a_record_has_no_card_data_either(store: Store, tmp_path: Path) -> None:
+    _read(
+        store, Landing(tmp_path), json.loads(raw_order(1)) | {"customer_note": "my card: 4111 1111 1111 1111"}
+    )
+    with store.read() as tx:
+        found = find_order(tx, "shop", "1")
+    assert found and found.order.notes == "my card: **** **** **** ****"
+
+
+def test_an_erased_order_that_is_read_again_brings_no_card_data(store_url: str, tmp_path: Path) -> None:
+    """What is left of it is kept in the clear: a product's title, say."""
+    keys = open_keys(f"sqlite:///{tmp_path / 'keys.db'}", MasterFile(tmp_path / "master.key", make=True))
+    store, landing = open_store(store_url, keys), Landing(tmp_path / "landing", keys)
+    with store.begin() as tx:
+        register_connection(tx, "shop", "woocommerce", "channel")
+    keys.destroy([("shop", "1")])
+    raw = json.loads(raw_order(1))
+    raw["line_items"][0]["name"] = f"Mug for {VISA}"
+    _read(store, landing, raw)
+    (path,) = landing.paths("shop", ERASED_ORDERS)
+    assert VISA.encode() not in b"".join(record.payload for record in landing.read(path))
+    with store.read() as tx:
+        found = find_order(tx, "shop", "1")
+    assert found and VISA not in repr(found.order)
+    store.close()
+    keys.close()
+
+
+def _read(store: Store, landing: Landing, raw: object) -> None:
+    """An order comes from the shop."""
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    page = Page("orders", [RawRecord("1", json.dumps(raw).encode())], at)
+    shop = Channel("shop", registry.channel("woocommerce"))
+    assert ingest_page(store, landing, shop, page, now=at).created == 1
 
 
 def test_recorded_payloads_hold_no_card_number_and_lose_only_fields_that_say_so() -> None:

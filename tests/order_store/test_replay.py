@@ -97,6 +97,16 @@ def test_s46_replay_gives_the_same_rows(store: Store, landing: Landing, empty: S
 
 
 @pytest.mark.usefixtures("shop")
+def test_a_card_number_in_a_note_is_replayed_as_it_was_stored(
+    store: Store, landing: Landing, empty: Store
+) -> None:
+    ingest_page(store, landing, SHOP, page([1], 1, customer_note="card 4111 1111 1111 1111"), now=NOW)
+    replay(empty, landing, now=NOW)
+    assert contents(store) == contents(empty)
+    assert "1111" not in repr(contents(store)[0]["shop", "1"][0].notes)
+
+
+@pytest.mark.usefixtures("shop")
 def test_replay_refuses_a_store_with_orders(store: Store, landing: Landing) -> None:
     ingest_page(store, landing, SHOP, page([1], 1), now=NOW)
     with pytest.raises(StoreNotEmptyError):

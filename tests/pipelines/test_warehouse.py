@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
+from connectors.contract import RawRecord
 from order_store.connections import register_connection
 from order_store.engine import Store, open_store
 from order_store.parcels import load_parcels
@@ -18,6 +19,7 @@ from order_store.schema.catalogue import skus
 from order_store.schema.fulfilment import picklists, stock_positions
 from order_store.schema.reading import landing_files
 from pipelines.services.dispatch import dispatch
+from pipelines.services.facts import land
 from pipelines.services.replay import replay
 from pipelines.services.warehouse import ShipmentsResult, sync_shipments, sync_stock
 
@@ -46,6 +48,15 @@ def pushed(desk: Any, wms: str, warehouse: str, units: int = 2) -> tuple[Any, in
     picklist_id = desk.allocate(order, warehouse)
     assert dispatch(desk.hub, wms).applied == 1
     return order, picklist_id
+
+
+def test_nothing_is_made_of_card_data_that_a_wms_tells(open_desk: OpenDesk) -> None:
+    hub = open_desk("shipbob-us").hub
+    told = RawRecord("1", b'{"gift_message": "card 4111 1111 1111 1111"}')
+    file, landed = land(hub, "shipbob-us", "shipments", hub.clock.now(), [told])
+    assert file
+    assert landed == list(hub.landing.read(file.path))
+    assert b"1111" not in landed[0].payload
 
 
 @pytest.mark.parametrize(("wms", "sites"), [("tryton-lyon", {"LYS", "BER"}), ("shipbob-us", {"ORD", "LAX"})])
