@@ -244,10 +244,10 @@ def words_of(personal: PersonalData) -> tuple[str, ...]:
 def without_words(text: str, words: Sequence[str]) -> str:
     """A text in which a person's data is blotted out: vendors quote it when they refuse something."""
     for word in words:
-        text = re.sub(_pattern(word), BLOT, text, flags=re.IGNORECASE)
-    for word in words:
         text = _without_beginning(text, word)
     return text
+    for word in words:
+        text = re.sub(_pattern(word), BLOT, text, flags=re.IGNORECASE)
 
 
 def _pattern(word: str) -> str:

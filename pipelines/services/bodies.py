@@ -28,7 +28,7 @@ class Body:
 
     Attributes:
         digest: Of the address in it, if one is in it.
-        personal: What of a person is in it: the vendor may quote it, and it is kept nowhere else.
+        personal: What would tell who the order's person is: the vendor may quote it, whatever was sent.
     """
 
     body: Json
@@ -48,17 +48,18 @@ def body_of(tx: Transaction, connector: str, row: OutboxRow) -> Body:
         NormalizationError: If the vendor's form wants what the store does not have.
         NothingToSend: If the picklist has ended.
     """
+    order = load_order(tx, row.order_id, "sending").order
+    personal = words_of(personal_data_of(order))
     if row.operation == CONFIRM:
         confirmation = confirmation_of(tx, row.subject_id, row.reference)
-        return Body(registry.channel(connector).confirm_shipment(confirmation))
+        return Body(registry.channel(connector).confirm_shipment(confirmation), personal=personal)
     mapping = registry.wms(connector)
     stored = load_picklist(tx, row.subject_id)
     if row.operation == CANCEL:
-        return Body(mapping.cancel_picklist(stored.reference, stored.wms_id or ""))
+        return Body(mapping.cancel_picklist(stored.reference, stored.wms_id or ""), personal=personal)
     if stored.state in ENDED:
         raise NothingToSend(f"the picklist is {stored.state}")
-    order = load_order(tx, stored.order_id, "sending").order
-    picklist, personal = _picklist(stored, order), words_of(personal_data_of(order))
+    picklist = _picklist(stored, order)
     digest = ship_to_digest(picklist.ship_to, digest_key(tx))
     if row.operation == AMEND:
         return Body(mapping.amend_picklist(picklist, stored.wms_id or ""), digest, personal)
