@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, text
 
 MOMENT = pa.timestamp("us", tz="UTC")
 WAREHOUSES = pa.schema(
@@ -97,7 +97,6 @@ VIEWS: Mapping[str, pa.Schema] = {
             ("occurred_at", MOMENT),
             ("status", pa.string()),
             ("code", pa.string()),
-            ("description", pa.string()),
             ("city", pa.string()),
             ("country_code", pa.string()),
         ]
@@ -124,15 +123,15 @@ BATCH = 20_000
 
 
 def extract(
-    engine: Engine,
+    tx: Connection,
     folder: Path,
     warehouses: Sequence[Mapping[str, Any]],
     exponent: Callable[[str], int],
 ) -> dict[str, int]:
-    """Write every view to `folder`/<table>.parquet, all read in one snapshot of the store.
+    """Write every view to `folder`/<table>.parquet.
 
     Args:
-        engine: The order store.
+        tx: A transaction of the order store that sees one moment, however long it takes.
         folder: A new folder, for this snapshot alone.
         warehouses: Rows of code, name, country and time zone, as configured.
         exponent: Decimals of a currency's minor unit, by its code.
@@ -142,20 +141,14 @@ def extract(
     """
     folder.mkdir(parents=True, exist_ok=True)
     counts = {"warehouses": _write(folder / "warehouses.parquet", WAREHOUSES, [warehouses])}
-    isolation = "REPEATABLE READ" if engine.dialect.name == "postgresql" else None
-    with engine.connect() as connection:
-        if isolation:
-            connection = connection.execution_options(isolation_level=isolation)
-        with connection.begin():
-            for table, schema in VIEWS.items():
-                columns = ", ".join(schema.names)
-                result = connection.execution_options(stream_results=True).execute(
-                    text(f"SELECT {columns} FROM analytics_{table}")  # noqa: S608 -- names from the table above
-                )
-                batches = ([dict(row) for row in rows] for rows in result.mappings().partitions(BATCH))
-                counts[table] = _write(folder / f"{table}.parquet", schema, batches)
-            found = connection.execute(text("SELECT DISTINCT currency FROM analytics_orders"))
-            codes: list[str] = [row[0] for row in found]
+    for table, schema in VIEWS.items():
+        columns = ", ".join(schema.names)
+        query = text(f"SELECT {columns} FROM analytics_{table}")  # noqa: S608 -- names from the table above
+        result = tx.execute(query.execution_options(stream_results=True))
+        batches = ([dict(row) for row in rows] for rows in result.mappings().partitions(BATCH))
+        counts[table] = _write(folder / f"{table}.parquet", schema, batches)
+    found = tx.execute(text("SELECT DISTINCT currency FROM analytics_orders"))
+    codes: list[str] = [row[0] for row in found]
     rows = [{"currency": code, "exponent": exponent(code)} for code in sorted(codes)]
     counts["currencies"] = _write(folder / "currencies.parquet", CURRENCIES, [rows])
     return counts

@@ -165,7 +165,8 @@ def kpi_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the hub's KPI file lies where the pages say."""
     folder = tmp_path_factory.mktemp("hub")
     engine = make_store(folder / "store.db", ROWS)
-    extract(engine, folder / "extract", WAREHOUSES, exponent)
+    with engine.connect() as tx, tx.begin():
+        extract(tx, folder / "extract", WAREHOUSES, exponent)
     engine.dispose()
     built = folder / ".orderhub" / "kpi" / "orderhub.duckdb"
     built.parent.mkdir(parents=True)

@@ -14,7 +14,6 @@ from dagster_dbt import (
 )
 
 from analytics.build import build_arguments
-from pipelines.assets.conservation import broken_rules
 from pipelines.assets.reporting import OWNERS, Result, Turn, records
 from pipelines.assets.tables import PARCELS, TRACKING
 from pipelines.resources import HubResource
@@ -68,18 +67,19 @@ TRANSLATOR = Translator(DagsterDbtTranslatorSettings(enable_duplicate_source_ass
 def store_snapshot(context: dg.AssetExecutionContext, hub: HubResource) -> Result:
     """Take the snapshot, and see whether it may be published."""
     with hub.open() as opened:
-        broken = broken_rules(opened)
-        rows = take_snapshot(opened, context.run.run_id)
+        taken = take_snapshot(opened, context.run.run_id)
     return dg.MaterializeResult(
-        metadata={f"rows/{table}": count for table, count in rows.items()}
-        | {"dagster/row_count": sum(rows.values())},
+        metadata={f"rows/{table}": count for table, count in taken.rows.items()}
+        | {"dagster/row_count": sum(taken.rows.values())},
         check_results=[
             dg.AssetCheckResult(
                 check_name="everything_adds_up",
-                passed=not broken,
+                passed=not taken.broken,
                 metadata={
-                    "violations": len(broken),
-                    "records": records((f"{one.rule}: {one.record}" for one in broken), "orderhub status"),
+                    "violations": len(taken.broken),
+                    "records": records(
+                        (f"{one.rule}: {one.record}" for one in taken.broken), "orderhub status"
+                    ),
                 },
             )
         ],

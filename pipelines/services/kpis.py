@@ -12,10 +12,24 @@ from normalization.money import exponent
 from order_store.leases import acquire_lease, new_owner, release_lease
 from pipelines.hub import Hub
 from pipelines.problems import ProblemError
-from pipelines.services.conservation import all_violations
+from pipelines.services.backup import snapshot
+from pipelines.services.conservation import Violation, all_violations
 
 FILE = "orderhub.duckdb"
 LEASE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was read of the store, at one moment.
+
+    Attributes:
+        rows: By table.
+        broken: What did not add up at that moment: if there is any, it is not to be published.
+    """
+
+    rows: dict[str, int]
+    broken: list[Violation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +55,25 @@ def run_folder(hub: Hub, run: str) -> Path:
     return hub.state.parent / "kpi" / "builds" / run
 
 
-def take_snapshot(hub: Hub, run: str) -> dict[str, int]:
-    """Read the store's views into Parquet files; returns rows by table."""
+def take_snapshot(hub: Hub, run: str) -> Snapshot:
+    """Read the store's views into Parquet files, and see at the same moment whether everything adds up."""
     folder = run_folder(hub, run)
     folder.mkdir(parents=True, exist_ok=True)
     taken = hub.clock.now()
-    rows = extract(
-        hub.store.engine,
-        folder / "snapshot",
-        [
-            {
-                "warehouse": one.code,
-                "name": one.name or one.code,
-                "country_code": one.address.country_code if one.address else None,
-                "time_zone": one.time_zone,
-            }
-            for one in hub.config.warehouses
-        ],
-        exponent,
-    )
+    warehouses = [
+        {
+            "warehouse": one.code,
+            "name": one.name or one.code,
+            "country_code": one.address.country_code if one.address else None,
+            "time_zone": one.time_zone,
+        }
+        for one in hub.config.warehouses
+    ]
+    with snapshot(hub.store) as tx:
+        broken = all_violations(tx)
+        rows = extract(tx, folder / "snapshot", warehouses, exponent)
     (folder / "taken_at").write_text(taken.isoformat())
-    return rows
+    return Snapshot(rows, broken)
 
 
 def publish_kpis(hub: Hub, run: str) -> Published:
@@ -94,15 +106,14 @@ def build_kpis(hub: Hub, run: str) -> Published:
         analytics.build.BuildFailedError: If a model or a test fails; nothing is published then.
         ProblemError: If units, stock or money do not add up; nothing is published then.
     """
-    with hub.store.read() as tx:
-        broken = all_violations(tx)
+    folder = run_folder(hub, run)
+    broken = take_snapshot(hub, run).broken
     if broken:
+        shutil.rmtree(folder)
         raise ProblemError(
             f"nothing is published: {len(broken)} records do not add up, such as {broken[0].rule}:"
             f" {broken[0].record}; `orderhub doctor` explains them all"
         )
-    take_snapshot(hub, run)
-    folder = run_folder(hub, run)
     zone = hub.config.merchant.time_zone
     build(folder / "snapshot", folder / "kpi.duckdb", zone, folder / "target")
     return publish_kpis(hub, run)

@@ -128,7 +128,6 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "occurred_at": at(5, 23, 30),
             "status": "delivered",
             "code": "D",
-            "description": "Delivered",
             "city": "Paris",
             "country_code": "FR",
         }
@@ -175,7 +174,8 @@ def kpi_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A KPI database that was extracted and built once."""
     folder = tmp_path_factory.mktemp("kpi")
     engine = make_store(folder / "store.db", ROWS)
-    extract(engine, folder / "extract", WAREHOUSES, exponent)
+    with engine.connect() as tx, tx.begin():
+        extract(tx, folder / "extract", WAREHOUSES, exponent)
     engine.dispose()
     build(folder / "extract", folder / "kpi.duckdb", "Europe/Paris", folder / "target")
     return folder / "kpi.duckdb"

@@ -14,7 +14,8 @@ from tests.analytics.conftest import ROWS, WAREHOUSES, make_store
 def test_a_line_with_more_cancelled_than_ordered_fails_the_build(tmp_path: Path) -> None:
     broken = [dict(ROWS["order_lines"][0], cancelled=3), *ROWS["order_lines"][1:]]
     engine = make_store(tmp_path / "store.db", ROWS | {"order_lines": broken})
-    extract(engine, tmp_path / "extract", WAREHOUSES, exponent)
+    with engine.connect() as tx, tx.begin():
+        extract(tx, tmp_path / "extract", WAREHOUSES, exponent)
     engine.dispose()
     with pytest.raises(BuildFailedError, match="part_of_fct_order"):
         build(tmp_path / "extract", tmp_path / "kpi.duckdb", "Europe/Paris", tmp_path / "target")
