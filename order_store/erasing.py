@@ -94,6 +94,7 @@ def mark_erased(tx: Connection, order_ids: Sequence[int], why: str, now: datetim
     for order_id in fresh:
         tx.execute(insert_or_ignore(tx, erasures), {"order_id": order_id, "at": now, "why": why})
         tx.execute(update(picklists).where(picklists.c.order_id == order_id).values(ship_to_digest=""))
+        tx.execute(update(parcels).where(parcels.c.order_id == order_id).values(carrier_status=None))
     add_events(tx, [Event(order_id, now, "erased", "privacy", why) for order_id in fresh])
 
 

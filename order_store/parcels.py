@@ -54,7 +54,6 @@ class Scan:
     occurred_at: datetime
     status: TrackingStatus
     code: str
-    description: str
     city: str | None
     region: str | None
     country_code: str | None
@@ -175,7 +174,6 @@ def _scan(row: dict[str, Any]) -> Scan:
         row["occurred_at"],
         TrackingStatus(row["status"]),
         row["code"],
-        row["description"],
         row["city"],
         row["region"],
         row["country_code"],

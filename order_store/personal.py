@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ("order_id", "body", "email_token", "phone_token", "ship_phone_token")
+COLUMNS = ("order_id", "body", "email_token", "phone_token", "ship_phone_token", "bill_phone_token")
 DATASETS = frozenset({"buyer", "ship_to", "bill_to", "notes", "refunds", "returns"})
 """The datasets of an order whose change touches the body."""
 SUBSCRIBER_DIGITS = 9
@@ -46,6 +46,7 @@ PLAIN_WORD = re.compile(
 )
 """Words of streets and companies that name nobody: without them a vendor's sentence could not be read."""
 BLOT = "[...]"
+_NO_TOKENS = (None,) * len(COLUMNS[2:])
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _BETWEEN_DIGITS = r"[ ()./-]*"
 
@@ -163,7 +164,7 @@ def erase_personal_data(tx: Connection, order_ids: Sequence[int]) -> None:
         tx.execute(
             update(personal_data)
             .where(personal_data.c.order_id == bindparam("key"))
-            .values(body=_ENCODE(ERASED), email_token=None, phone_token=None, ship_phone_token=None),
+            .values(dict.fromkeys(COLUMNS[2:]) | {"body": _ENCODE(ERASED)}),
             [{"key": order_id} for order_id in order_ids],
         )
 
@@ -207,7 +208,7 @@ def orders_of_person(tx: Connection, *, email: str | None = None, phone: str | N
     """Ids of the orders that bear an e-mail address or a phone number. It scans the digests of all orders."""
     tokens = [token for token in (_email_token(tx, email), _phone_token(tx, phone)) if token is not None]
     row = personal_data.c
-    columns = (row.email_token, row.phone_token, row.ship_phone_token)
+    columns = (row.email_token, row.phone_token, row.ship_phone_token, row.bill_phone_token)
     if not tokens:
         return []
     found: Sequence[int] = tx.scalars(
@@ -245,9 +246,9 @@ def without_words(text: str, words: Sequence[str]) -> str:
     """A text in which a person's data is blotted out: vendors quote it when they refuse something."""
     for word in words:
         text = _without_beginning(text, word)
-    return text
     for word in words:
         text = re.sub(_pattern(word), BLOT, text, flags=re.IGNORECASE)
+    return text
 
 
 def _pattern(word: str) -> str:
@@ -270,7 +271,7 @@ def _without_beginning(text: str, word: str) -> str:
 def _rows(tx: Connection, connection: str, pairs: Iterable[tuple[int, CanonicalOrder]]) -> list[Row]:
     keys = keys_of(tx)
     if keys is None:
-        return [(order_id, _ENCODE(personal_data_of(order)), None, None, None) for order_id, order in pairs]
+        return [(order_id, _ENCODE(personal_data_of(order)), *_NO_TOKENS) for order_id, order in pairs]
     pairs = list(pairs)
     ciphers = keys.ciphers(connection, [order.external_id for _, order in pairs], make=True)
     secret = keys.secret("people")
@@ -297,15 +298,16 @@ def sealed_row(
 ) -> Row:
     """The row of COLUMNS; without a person where the key was destroyed (None)."""
     if cipher is None:
-        return (order_id, _ENCODE(without_person(personal)), None, None, None)
-    buyer, ship_to = personal.buyer, personal.ship_to
+        return (order_id, _ENCODE(without_person(personal)), *_NO_TOKENS)
+    buyer = personal.buyer
     email = _token(secret, _plain_email(buyer.email)) if buyer and buyer.email else None
-    phone = _token(secret, _plain_phone(buyer.phone)) if buyer and buyer.phone else None
-    there = None
-    if ship_to and ship_to.phone and not (buyer and buyer.phone == ship_to.phone):
-        there = _token(secret, _plain_phone(ship_to.phone))
+    phones = [one.phone if one else None for one in (buyer, personal.ship_to, personal.bill_to)]
+    tokens = [
+        _token(secret, _plain_phone(phone)) if phone and phone not in phones[:number] else None
+        for number, phone in enumerate(phones)
+    ]
     body = seal(cipher, _ENCODE(personal), place_of("personal_data", connection, external_id))
-    return (order_id, body, email, phone, there)
+    return (order_id, body, email, *tokens)
 
 
 def _opened(ciphers: "Ciphers", connection: str, external_id: str, body: bytes) -> PersonalData:

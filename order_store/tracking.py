@@ -1,5 +1,10 @@
-"""What carriers say of parcels. A scan is a fact that stays; the status follows from all that is known."""
+"""What carriers say of parcels. A scan is a fact that stays; the status follows from all that is known.
 
+Carriers name people in their words: who signed, with whom it was left. Of a scan the code and the status are
+kept; the words stay in landing, sealed.
+"""
+
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -9,7 +14,9 @@ from sqlalchemy import Connection, Row, insert, select, update
 from normalization.records import Tracking
 from normalization.statuses import TrackingStatus
 from order_store.dialects import lock_orders
+from order_store.erasing import erased_ids
 from order_store.events import Event, add_events
+from order_store.personal import BLOT, PersonalData, personal_data_by_order, without_words, words_of
 from order_store.progress import count_progress
 from order_store.schema.fulfilment import parcels, tracking_events
 from order_store.shipments import Outcome
@@ -23,6 +30,12 @@ TOLD = (
     TrackingStatus.CANCELLED,
 )
 """What the order's timeline tells of, besides the delivery."""
+_WHO = re.compile(
+    r"\b((?:signed|received|accepted|collected|picked up|taken)(?: for)? by|(?:left|delivered) (?:with|to)"
+    r"|neighbou?r|unterschrieben von|zugestellt an|abgegeben bei|signé par|remis à)\b.+",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What carriers say before they say who took a parcel."""
 
 
 def apply_tracking(tx: Connection, parcel_id: int, tracking: Tracking, now: datetime) -> Outcome:
@@ -54,7 +67,7 @@ def apply_tracking(tx: Connection, parcel_id: int, tracking: Tracking, now: date
         "delivered_at": _delivered_at(known, tracking, seen),
     }
     if is_newest:
-        values["carrier_status"] = tracking.carrier_status
+        values["carrier_status"] = _without_names(tx, order_id, tracking.carrier_status)
         values["estimated_delivery"] = tracking.estimated_delivery or known.estimated_delivery
     changed = any(known._mapping[name] != value for name, value in values.items())
     values["tracked_at"] = tracking.observed_at if is_newest else known.tracked_at
@@ -70,14 +83,13 @@ def apply_tracking(tx: Connection, parcel_id: int, tracking: Tracking, now: date
 def _keep_events(tx: Connection, parcel_id: int, tracking: Tracking) -> int:
     """Add the events that are not known yet; returns how many."""
     event = tracking_events.c
-    query = select(event.occurred_at, event.code, event.description).where(event.parcel_id == parcel_id)
+    query = select(event.occurred_at, event.code, event.status).where(event.parcel_id == parcel_id)
     known = {tuple(row) for row in tx.execute(query)}
     new = {
         key: {
             "parcel_id": parcel_id,
             "occurred_at": one.occurred_at,
             "code": one.code,
-            "description": one.description,
             "status": one.status.value,
             "local_time": one.local_time,
             "city": one.city,
@@ -86,11 +98,19 @@ def _keep_events(tx: Connection, parcel_id: int, tracking: Tracking) -> int:
             "observed_at": tracking.observed_at,
         }
         for one in reversed(tracking.events)
-        if (key := (one.occurred_at, one.code, one.description)) not in known
+        if (key := (one.occurred_at, one.code, one.status.value)) not in known
     }
     if new:
         tx.execute(insert(tracking_events), list(new.values()))
     return len(new)
+
+
+def _without_names(tx: Connection, order_id: int, text: str) -> str | None:
+    """A carrier's words without a person's; None for an erased order: nobody knows what to look for."""
+    if erased_ids(tx, [order_id]):
+        return None
+    known = personal_data_by_order(tx, [order_id], "tracking").get(order_id, PersonalData())
+    return without_words(_WHO.sub(rf"\1 {BLOT}", text), words_of(known))
 
 
 def _status(
@@ -121,11 +141,7 @@ def _delivered_at(known: Row[Any], tracking: Tracking, seen: Sequence[Row[Any]])
 
 
 def _news(known: Row[Any], tracking: Tracking, values: dict[str, Any], now: datetime) -> list[Event]:
-    detail = {
-        "parcel": known.sequence,
-        "tracking_number": tracking.tracking_number,
-        "carrier_status": values.get("carrier_status", known.carrier_status),
-    }
+    detail = {"parcel": known.sequence, "tracking_number": tracking.tracking_number}
     found: list[tuple[str, dict[str, Any]]] = []
     if values["delivered_at"] and known.delivered_at is None:
         found.append(("delivered", {"delivered_at": values["delivered_at"]}))

@@ -163,7 +163,7 @@ parcels = Table(
     words("tracking_url", nullable=True),
     words("carrier_connection", nullable=True),  # whom to ask; null if nobody tracks this carrier
     words("status"),  # TrackingStatus
-    words("carrier_status", nullable=True),
+    words("carrier_status", nullable=True),  # in the carrier's words, without a person's
     moment("shipped_at", nullable=False),
     moment("estimated_delivery"),
     moment("delivered_at"),
@@ -203,8 +203,7 @@ tracking_events = Table(
     Column("parcel_id", Key, ForeignKey("parcels.id"), primary_key=True, autoincrement=False),
     Column("occurred_at", Moment, primary_key=True),
     Column("code", Text, primary_key=True),
-    Column("description", Text, primary_key=True),
-    words("status"),
+    Column("status", Text, primary_key=True),
     words("local_time", nullable=True),
     words("city", nullable=True),
     words("region", nullable=True),

@@ -256,7 +256,8 @@ personal_data = Table(
     Column("body", LargeBinary, nullable=False),  # read and written by order_store.personal alone
     Column("email_token", BigInteger),  # keyed digests, to find a person's orders
     Column("phone_token", BigInteger),
-    Column("ship_phone_token", BigInteger),
+    Column("ship_phone_token", BigInteger),  # where it is another one than the buyer's
+    Column("bill_phone_token", BigInteger),  # likewise
 )
 
 order_events = Table(

@@ -4,7 +4,6 @@ SELECT
     tracking_events.occurred_at,
     tracking_events.status,
     tracking_events.code,
-    tracking_events.description,
     tracking_events.city,
     tracking_events.country_code
 FROM tracking_events

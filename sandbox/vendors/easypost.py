@@ -96,6 +96,8 @@ class EasyPostVendor(Vendor):
             details.append(details[-1])
         if self.faults.strikes("broken_record"):
             details[-1] = {**details[-1], "datetime": "2026-13-45T99:00:00Z"}
+        if status == "delivered" and self.faults.strikes("signed_by"):
+            details[-1]["message"] += f", signed by {parcel.ship_to['name']}"
         created = self.created[parcel.tracking_number]
         due = parcel.due[-1].at if parcel.due else scans[-1].at
         return {

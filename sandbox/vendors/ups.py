@@ -109,10 +109,14 @@ class UpsVendor(Vendor):
             activities[0] = {
                 key: value for key, value in activities[0].items() if not key.startswith("gmt")
             } | {"date": "20261345"}
+        current = _status(scans[-1])
+        if scans[-1].status == "delivered" and self.faults.strikes("signed_by"):
+            current["description"] += f"SIGNED BY {parcel.ship_to['name']}"
+            activities[0] |= {"status": current}
         package: dict[str, Any] = {
             "trackingNumber": parcel.tracking_number,
             "activity": activities,
-            "currentStatus": _status(scans[-1]),
+            "currentStatus": current,
             "packageAddress": [_destination(parcel)],
             "packageCount": 1,
         }

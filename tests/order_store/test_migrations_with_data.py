@@ -5,9 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, Table, insert, inspect, select
+from sqlalchemy import Connection, MetaData, Table, insert, inspect, select, update
 
 from order_store.connections import register_connection
 from order_store.dialects import insert_rows
@@ -25,7 +26,7 @@ from order_store.schema import metadata
 from order_store.schema.base import from_micros
 from order_store.schema.catalogue import kit_components, sku_aliases, skus
 from order_store.schema.fulfilment import routing_decisions, stock_bins, stock_shortages
-from order_store.schema.orders import holds
+from order_store.schema.orders import holds, order_events
 from order_store.schema.reading import landing_files
 from order_store.stock import available_stock
 from order_store.views import view_definitions
@@ -36,6 +37,9 @@ REVISIONS = sorted(one.revision for one in ScriptDirectory.from_config(_config()
 EARLIER = REVISIONS[:-1]
 Rows = Mapping[str, tuple[tuple[str, ...], list[tuple[Any, ...]]]]
 """By table: the columns and the rows, as the database keeps them."""
+SIGNED = "Delivered, signed by Zilpzalp"
+GONE = {"tracking_events": {"description": SIGNED}}
+"""Columns that earlier revisions had, and what stands there."""
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +121,9 @@ def _load(tx: Connection, rows: Rows) -> set[str]:
         columns, found = rows[table.name]
         there = {column.name for column in table.columns}
         kept = [number for number, name in enumerate(columns) if name in there]
-        names = tuple(columns[number] for number in kept)
-        insert_rows(tx, table, names, [tuple(row[number] for number in kept) for row in found])
+        gone = {name: value for name, value in GONE.get(table.name, {}).items() if name in there}
+        names = (*(columns[number] for number in kept), *gone)
+        insert_rows(tx, table, names, [(*(row[number] for number in kept), *gone.values()) for row in found])
         if found:
             filled.add(table.name)
     return filled
@@ -172,6 +177,25 @@ def test_what_an_earlier_revision_held_is_there_and_read(empty_url: str, rows: R
 def _told(row: Mapping[str, Any], table: Table) -> dict[str, Any]:
     """A row without what is computed or what a migration may have filled in."""
     return {name: value for name, value in row.items() if value is not None and name in table.c}
+
+
+def test_what_carriers_said_of_people_is_gone_from_an_earlier_store(
+    empty_url: str, tmp_path: Path, rows: Rows
+) -> None:
+    """From its tables, and on SQLite from its file."""
+    upgrade(empty_url, "0008")
+    store = open_store(empty_url)
+    with store.begin() as tx:
+        _load(tx, rows)
+        detail = msgspec.json.encode({"parcel": 1, "carrier_status": SIGNED}).decode()
+        tx.execute(update(order_events).where(order_events.c.id == 1).values(detail=detail))
+    upgrade(empty_url)
+    with store.read() as tx:
+        assert tx.exec_driver_sql("SELECT count(*) FROM tracking_events").scalar() == 1
+        assert timeline(tx, 1)[0].detail == {"parcel": 1}
+        assert not any(SIGNED in repr(_raw(tx, table)) for table in _tables(tx))
+    store.close()
+    assert not any(SIGNED.encode() in path.read_bytes() for path in tmp_path.glob("hub.db*"))
 
 
 def test_every_revision_follows_the_one_before_it() -> None:

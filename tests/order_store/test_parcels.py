@@ -1,18 +1,21 @@
 """What WMSs and carriers say of picklists and parcels, on both databases."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import Connection, select
 
-from normalization.records import PickedLine, Tracking, WmsShipment
+from normalization.records import Buyer, PickedLine, Tracking, WmsShipment
 from normalization.statuses import OrderStatus, TrackingStatus
 from order_store.connections import connection_id
 from order_store.engine import Store
+from order_store.erasing import mark_erased
 from order_store.events import timeline
-from order_store.orders import load_order
+from order_store.orders import apply_orders, load_order
 from order_store.parcels import (
     Outcome,
     apply_tracking,
@@ -21,6 +24,7 @@ from order_store.parcels import (
     parcels_to_track,
 )
 from order_store.picklists import State, load_picklist
+from order_store.schema import metadata
 from order_store.schema.fulfilment import stock_positions
 from tests.order_store.conftest import NOW
 from tests.order_store.fulfilment_samples import (
@@ -32,6 +36,7 @@ from tests.order_store.fulfilment_samples import (
     scan,
     told,
 )
+from tests.order_store.samples import order
 
 
 @pytest.fixture
@@ -295,6 +300,29 @@ def test_an_older_answer_never_overwrites_the_status_but_its_events_are_kept(tx:
     assert found.status is TrackingStatus.OUT_FOR_DELIVERY
     assert found.tracked_at == at(20)
     assert len(found.scans) == 1
+
+
+def test_what_a_carrier_says_of_people_is_not_kept(tx: Connection) -> None:
+    order_id, parcel_id = shipped_parcel(tx)
+    shop = connection_id(tx, "shop")
+    buyer = Buyer(name="Zilpzalp Ammer")
+    apply_orders(tx, shop, [order("1001", 2, buyer=buyer)], now=NOW)
+    signed = "Delivered, signed by PIROL"
+    scans = [
+        msgspec.structs.replace(scan("delivered", 30 + number), description=words)
+        for number, words in enumerate((signed, "AMMER, ZILPZALP took it"))
+    ]
+    track(tx, parcel_id, answer("delivered", 40, *scans, carrier_status=signed))
+    assert load_parcels(tx, order_id)[0].carrier_status == "Delivered, signed by [...]"
+    track(tx, parcel_id, answer("delivered", 41, *scans, carrier_status="Handed to ZILPZALP AMMER."))
+    assert load_parcels(tx, order_id)[0].carrier_status == "Handed to [...]."
+    mark_erased(tx, [order_id], "request", NOW)
+    assert load_parcels(tx, order_id)[0].carrier_status is None
+    track(tx, parcel_id, answer("delivered", 42, *scans, carrier_status="Handed to ZILPZALP AMMER."))
+    (found,) = load_parcels(tx, order_id)
+    assert (len(found.scans), found.carrier_status) == (2, None)
+    written = [repr(tx.execute(select(table)).all()) for table in metadata.sorted_tables]
+    assert not [text for text in written if re.search("pirol|ammer|zilpzalp", text, re.IGNORECASE)]
 
 
 def test_a_parcel_is_asked_about_until_it_is_there_and_not_too_often(tx: Connection) -> None:

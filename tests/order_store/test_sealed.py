@@ -115,6 +115,16 @@ def test_a_body_that_was_moved_to_another_order_does_not_open(sealed: Store) -> 
     assert found.buyer is None
 
 
+def test_a_persons_orders_are_found_by_each_of_their_phones(sealed: Store) -> None:
+    payer = Address(name="Eve Payer", phone="+49 30 1234567")
+    first, second = apply(sealed, adas("1", bill_to=payer), adas("2", bill_to=HOME))
+    with sealed.begin() as tx:
+        assert orders_of_person(tx, phone="030 123 45 67 ") == [first]
+        assert orders_of_person(tx, phone=HOME.phone) == [first, second]
+        mark_erased(tx, [first], "request", NOW)
+        assert orders_of_person(tx, phone=payer.phone) == []
+
+
 @pytest.mark.parametrize("email", ["ada.canary@example.org", " ADA.CANARY@EXAMPLE.ORG "])
 def test_a_persons_orders_are_found_by_email(sealed: Store, email: str) -> None:
     first, _, third = apply(sealed, adas("1"), adas("2", buyer=Buyer(email="bob@example.org")), adas("3"))
@@ -192,6 +202,18 @@ def test_landed_records_are_sealed_each_under_its_own_key(
     with pytest.raises(RecordErased):
         landing.read_one(file.path, first.offset)
     assert landing.read_one(file.path, second.offset).payload == RAW
+
+
+def test_a_record_in_the_clear_is_not_given_once_its_key_is_destroyed(
+    landing: Landing, keys: KeyStore, tmp_path: Path
+) -> None:
+    """An old backup brought it back."""
+    file = Landing(tmp_path / "landing").land("shop", "orders", NOW, [("1", RAW), ("2", RAW)])
+    assert [one.payload for one in landing.read(file.path)] == [RAW, RAW]
+    keys.destroy([("shop", "1")])
+    assert [(one.erased, one.payload) for one in landing.read(file.path)] == [(True, b""), (False, RAW)]
+    with pytest.raises(RecordErased):
+        landing.read_one(file.path, file.offsets[0])
 
 
 def test_an_erased_record_is_never_landed_again(landing: Landing, keys: KeyStore) -> None:
@@ -289,28 +311,6 @@ def test_a_vendors_words_are_kept_without_the_person(sealed: Store) -> None:
     assert "is refused" in kept
 
 
-def test_what_an_earlier_version_left_in_the_clear_is_sealed(
-    empty_url: str, keys: KeyStore, tmp_path: Path
-) -> None:
-    """Rows and files as revision 0005 left them; whoever is killed on the way begins again."""
-    upgrade(empty_url, "0005")
-    before = open_store(empty_url)
-    clear = Landing(tmp_path / "landing")
-    file = clear.land("shop", "orders", NOW, [("1", RAW), ("2", b"{")])
-    stock = clear.land("wms", "stock", NOW, [("1", b"{}")])
-    with before.begin() as tx:
-        register_connection(tx, "shop", "woocommerce", "channel")
-        record_file(tx, 1, file, NOW)
-        tx.exec_driver_sql(OLD_ORDER)
-        body = '{"buyer":{"name":"Ada Canary","email":"ada.canary@example.org"},"ship_to":null}'
-        tx.execute(insert(personal_data).values(order_id=1, body=body.encode()))
-        quarantine_records(
-            tx, 1, [Failure("orders", "2", "undecodable", "no JSON", file.path, file.offsets[1], NOW)], NOW
-        )
-    before.close()
-    upgrade(empty_url)
-    store, landing = open_store(empty_url, keys), Landing(tmp_path / "landing", keys)
-    assert is_in_the_clear(store)
 def test_a_quote_is_found_in_part_in_another_form_and_where_it_was_cut() -> None:
     there = Address(
         name="Maxence Lévêque",
@@ -334,6 +334,28 @@ def test_a_quote_is_found_in_part_in_another_form_and_where_it_was_cut() -> None
         assert without_words(told, words) == kept
 
 
+def test_what_an_earlier_version_left_in_the_clear_is_sealed(
+    empty_url: str, keys: KeyStore, tmp_path: Path
+) -> None:
+    """Rows and files as revision 0005 left them; whoever is killed on the way begins again."""
+    upgrade(empty_url, "0005")
+    before = open_store(empty_url)
+    clear = Landing(tmp_path / "landing")
+    file = clear.land("shop", "orders", NOW, [("1", RAW), ("2", b"{")])
+    stock = clear.land("wms", "stock", NOW, [("1", b"{}")])
+    with before.begin() as tx:
+        register_connection(tx, "shop", "woocommerce", "channel")
+        record_file(tx, 1, file, NOW)
+        tx.exec_driver_sql(OLD_ORDER)
+        body = '{"buyer":{"name":"Ada Canary","email":"ada.canary@example.org"},"ship_to":null}'
+        tx.execute(insert(personal_data).values(order_id=1, body=body.encode()))
+        quarantine_records(
+            tx, 1, [Failure("orders", "2", "undecodable", "no JSON", file.path, file.offsets[1], NOW)], NOW
+        )
+    before.close()
+    upgrade(empty_url)
+    store, landing = open_store(empty_url, keys), Landing(tmp_path / "landing", keys)
+    assert is_in_the_clear(store)
     with store.read() as tx:
         found = personal_data_by_order(tx, [1])[1]
     assert found.buyer and found.buyer.name == "Ada Canary"

@@ -1,5 +1,5 @@
 select
     events.shipment_key, events.tracking_number, shipments.carrier, events.occurred_at,
-    events.status, events.code, events.description, events.city, events.country_code
+    events.status, events.code, events.city, events.country_code
 from {{ source("store", "tracking_events") }} as events
 join {{ source("store", "shipments") }} as shipments using (shipment_key)
