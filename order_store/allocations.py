@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, case, func, select, update
 
-from order_store.dialects import insert_rows, lock_orders
+from order_store.dialects import insert_rows, lock_names, lock_orders
 from order_store.events import Event, add_events
 from order_store.outbox import enqueue
 from order_store.picklists import reference_for
@@ -39,6 +39,7 @@ class PlannedParcel:
         dispatch_date: The site's local day, ISO 8601.
         dispatch_due_at: By when it must be handed over.
         ship_to_digest: Of the address as it is now.
+        parcels_per_day: The most parcels that the warehouse packs for one dispatch date; None for no limit.
     """
 
     warehouse: str
@@ -48,6 +49,7 @@ class PlannedParcel:
     dispatch_due_at: datetime | None
     ship_to_digest: str
     lines: tuple[PlannedLine, ...]
+    parcels_per_day: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class AllocationConflict(Exception):
 
 
 def lock_for(tx: Connection, decisions: Sequence[OrderDecision]) -> None:
-    """Keep others from all orders and stock of several decisions, before the first of them is committed.
+    """Keep others from the orders, stock and full days of several decisions, before the first is committed.
 
     Without it, two transactions that commit several decisions each could wait for each other.
     """
@@ -85,6 +87,7 @@ def lock_for(tx: Connection, decisions: Sequence[OrderDecision]) -> None:
             for sku, _ in line.components
         },
     )
+    _lock_days(tx, [parcel for decision in decisions for parcel in decision.parcels])
 
 
 def commit_decision(tx: Connection, decision: OrderDecision, now: datetime) -> list[int]:
@@ -99,7 +102,8 @@ def commit_decision(tx: Connection, decision: OrderDecision, now: datetime) -> l
         The new picklists' ids.
 
     Raises:
-        AllocationConflict: If the order changed meanwhile, or the units are no longer there.
+        AllocationConflict: If the order changed meanwhile, the units are no longer there, or a warehouse
+            has as many parcels for that day as it packs.
     """
     lock_orders(tx, [decision.order_id])
     order = tx.execute(select(orders).where(orders.c.id == decision.order_id)).one()
@@ -114,6 +118,7 @@ def commit_decision(tx: Connection, decision: OrderDecision, now: datetime) -> l
                 wanted[parcel.warehouse, sku] += units
     if not take(tx, wanted):
         raise AllocationConflict(f"the stock for order {order.number} is no longer there")
+    _lock_days(tx, decision.parcels)
     channel = tx.scalar(select(connections.c.name).where(connections.c.id == order.connection_id))
     made = [
         _make_picklist(tx, decision, parcel, str(channel), order.external_id, now)
@@ -251,6 +256,29 @@ def _note_routing(tx: Connection, decision: OrderDecision, now: datetime) -> Non
         add_events(tx, [Event(decision.order_id, now, "backordered", SOURCE, None, detail)])
 
 
+def _lock_days(tx: Connection, wanted: Sequence[PlannedParcel]) -> None:
+    """Keep others from planning parcels for the same limited days: two that count at once would both fit."""
+    lock_names(
+        tx, [f"{one.warehouse} {one.dispatch_date}" for one in wanted if one.parcels_per_day is not None]
+    )
+
+
+def _check_room(tx: Connection, parcel: PlannedParcel) -> None:
+    """Raises AllocationConflict; a picklist counts until its cancellation is known to have worked."""
+    if parcel.parcels_per_day is None:
+        return
+    picklist = picklists.c
+    planned = tx.scalar(
+        select(func.count()).where(
+            picklist.warehouse == parcel.warehouse,
+            picklist.dispatch_date == parcel.dispatch_date,
+            picklist.state != "cancelled",
+        )
+    )
+    if int(planned or 0) >= parcel.parcels_per_day:
+        raise AllocationConflict(f"{parcel.warehouse} has no parcel left on {parcel.dispatch_date}")
+
+
 def _make_picklist(
     tx: Connection,
     decision: OrderDecision,
@@ -259,6 +287,7 @@ def _make_picklist(
     external_id: str,
     now: datetime,
 ) -> int:
+    _check_room(tx, parcel)
     last = tx.scalar(
         select(func.coalesce(func.max(picklists.c.sequence), 0)).where(
             picklists.c.order_id == decision.order_id

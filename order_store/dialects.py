@@ -1,6 +1,6 @@
 """The few statements that SQLite and PostgreSQL word differently."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -141,6 +141,16 @@ def lock_orders(tx: Connection, order_ids: Sequence[int]) -> None:
     if not is_sqlite(tx):
         sql = "SELECT id FROM orders WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
         tx.exec_driver_sql(sql, (list(order_ids),))
+
+
+def lock_names(tx: Connection, names: Iterable[str]) -> None:
+    """Keep other transactions that lock the same names waiting until this one ends; names have no rows.
+
+    SQLite's write transaction has shut out other writers already.
+    """
+    if not is_sqlite(tx):
+        for name in sorted(set(names)):
+            tx.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
 
 
 def next_order_ids(tx: Connection, count: int) -> list[int]:

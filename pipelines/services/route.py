@@ -18,7 +18,7 @@ from order_store.allocations import (
     lock_for,
 )
 from order_store.connections import connection_id
-from order_store.leases import acquire_lease, new_owner, release_lease
+from order_store.leases import Lease, LeaseLost, acquire_lease, new_owner, release_lease, renew_lease
 from order_store.personal import digest_key, personal_data_by_order
 from order_store.picklists import ship_to_digest
 from order_store.schema.fulfilment import routing_decisions
@@ -30,6 +30,7 @@ from warehouse_routing.plan import Assignment, OrderPlan, Plan
 from warehouse_routing.router import plan
 
 LEASE = timedelta(minutes=5)
+"""For reading, and between two commits; a plan's own time limit comes on top."""
 ROUNDS = 3
 BATCH = 50
 """Orders committed in one transaction: well below 200 ms of SQLite's write lock."""
@@ -73,6 +74,7 @@ class _Run:
     """One run's counts, and what its first plan said."""
 
     hub: Hub
+    lease: Lease
     result: RouteResult = field(default_factory=RouteResult)
 
     def add(self, **more: int) -> None:
@@ -87,25 +89,32 @@ def route_orders(hub: Hub, seen: list[Plan] | None = None) -> RouteResult:
     Backordered orders come first, by promise and age. Where an order or the stock has changed between plan
     and commit, the orders concerned are routed again, at most three times; what is left then waits for
     the next run. One process routes at a time, as several would plan the same orders; where one holds the
-    lease for longer than it lasts, the next one begins, and the conditional updates keep both right.
+    lease for longer than it lasts, the next one begins, and the first one stops at its next commit.
 
     Args:
         hub: The hub.
         seen: Gets the plans of all rounds, if somebody wants to look at them.
     """
     with hub.store.begin() as tx:
-        lease = acquire_lease(tx, "route", new_owner(), hub.clock.now(), LEASE)
+        lease = acquire_lease(tx, "route", new_owner(), hub.clock.now(), _lease_time(hub))
     if lease is None:
         return RouteResult(skipped="another process routes")
+    run = _Run(hub, lease)
     try:
-        return _route(hub, seen)
+        return _route(run, seen)
+    except LeaseLost:
+        return replace(run.result, skipped="another process routes meanwhile")
     finally:
         with hub.store.begin() as tx:
             release_lease(tx, lease)
 
 
-def _route(hub: Hub, seen: list[Plan] | None) -> RouteResult:
-    run = _Run(hub)
+def _lease_time(hub: Hub) -> timedelta:
+    return LEASE + timedelta(seconds=hub.config.routing.time_limit_seconds)
+
+
+def _route(run: _Run, seen: list[Plan] | None) -> RouteResult:
+    hub = run.hub
     run.add(refused=take_elsewhere(hub))
     wanted: set[int] | None = None
     for _ in range(ROUNDS):
@@ -179,7 +188,7 @@ def _commit(run: _Run, known: Mapping[int, Known], decided: Sequence[OrderPlan])
     """Withdraw and give, each order in a savepoint of its own; returns those that met a conflict."""
     failed: list[OrderPlan] = []
     for batch in _batches(decided):
-        made = run.hub.store.transact(partial(_commit_batch, hub=run.hub, known=known, batch=batch))
+        made = run.hub.store.transact(partial(_commit_batch, run=run, known=known, batch=batch))
         for one, picklists in zip(batch, made, strict=True):
             if picklists is None:
                 failed.append(one)
@@ -194,9 +203,11 @@ def _commit(run: _Run, known: Mapping[int, Known], decided: Sequence[OrderPlan])
 
 
 def _commit_batch(
-    tx: Connection, hub: Hub, known: Mapping[int, Known], batch: Sequence[OrderPlan]
+    tx: Connection, run: _Run, known: Mapping[int, Known], batch: Sequence[OrderPlan]
 ) -> list[int | None]:
     """How many picklists each order got; None for one that met a conflict."""
+    hub = run.hub
+    renew_lease(tx, run.lease, hub.clock.now(), _lease_time(hub))
     decisions = _decisions(hub, tx, [known[one.order_id] for one in batch], batch)
     lock_for(tx, decisions)
     made: list[int | None] = []
@@ -256,6 +267,7 @@ def _parcel(hub: Hub, tx: Connection, known: Known, assignment: Assignment, dige
             )
             for line in assignment.lines
         ),
+        parcels_per_day=warehouse.parcels_per_day,
     )
 
 

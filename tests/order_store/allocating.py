@@ -31,7 +31,12 @@ def prepared_order(
 
 
 def decision(
-    store: Store, order_id: int, warehouse: str, units: Mapping[str, int], sku: str = "MUG"
+    store: Store,
+    order_id: int,
+    warehouse: str,
+    units: Mapping[str, int],
+    sku: str = "MUG",
+    parcels_per_day: int | None = None,
 ) -> OrderDecision:
     """All the units given to one warehouse, at the order's present revision."""
     with store.read() as tx:
@@ -39,7 +44,7 @@ def decision(
             row.line_id: row.line_no
             for row in tx.execute(select(order_lines).where(order_lines.c.order_id == order_id))
         }
-        revision = tx.execute(select(orders.c.revision).where(orders.c.id == order_id)).scalar_one()
+        revision: int = tx.execute(select(orders.c.revision).where(orders.c.id == order_id)).scalar_one()
         wms = register_wms(store)
     lines = tuple(PlannedLine(numbers[one], count, ((sku, count),)) for one, count in units.items())
     parcel = PlannedParcel(
@@ -50,6 +55,7 @@ def decision(
         dispatch_due_at=NOW + timedelta(hours=8),
         ship_to_digest="digest",
         lines=lines,
+        parcels_per_day=parcels_per_day,
     )
     return OrderDecision(order_id, revision, (parcel,), dict.fromkeys(numbers.values(), 0))
 
