@@ -34,7 +34,7 @@ from order_store.schema.privacy import erasures
 from pipelines.hub import Hub
 from pipelines.key_ring import erasure_lists_of
 from pipelines.problems import ProblemError
-from pipelines.services.unclaimed import erase_unclaimed
+from pipelines.services.unclaimed import close_erased, erase_unclaimed
 
 FINISHED = ("shipped", "delivered", "cancelled")
 UNHEARD = timedelta(days=30)
@@ -137,6 +137,7 @@ def finish_erasures(
 ) -> int:
     """Empty the rows of orders whose keys are destroyed and that do not say so; returns how many.
 
+    Records of theirs that wait in quarantine are closed.
     Also lands what is left again where another process, that still remembered the key, applied a read whose
     record nobody can open any more.
 
@@ -152,7 +153,8 @@ def finish_erasures(
     lists.apply(store.keys)
     since = "" if within is None else f"{datetime.now(UTC) - within:%Y%m%dT%H%M%S}"
     done = 0
-    for erased in (lists.read(file) for file in lists.names() if file >= since):
+    recent = [lists.read(file) for file in lists.names() if file >= since]
+    for erased in recent:
         with store.read() as tx:
             left = unmarked_orders(tx, erased.names)
         for start in range(0, len(left), AT_ONCE):
@@ -160,6 +162,7 @@ def finish_erasures(
             files = _land_what_is_left(store, landing, chunk, now)
             _mark(store, chunk, files, erased.why, now)
         done += len(left)
+    close_erased(store, (name for erased in recent for name in erased.names), now)
     _land_what_changed(store, landing, now, within)
     return done
 

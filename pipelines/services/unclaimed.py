@@ -1,17 +1,20 @@
 """Erases records that belong to no order here: other people's shipments at a WMS, orders never understood."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 
 from order_store.connections import connection_id
 from order_store.dialects import IN_LIST, external_ids_to_ids
+from order_store.engine import Store
 from order_store.erasure_lists import ErasureLists
 from order_store.key_rows import older_names
+from order_store.keys import Name
 from order_store.quarantine import show_quarantined
 from order_store.schema.fulfilment import parcels, picklists
-from order_store.schema.reading import quarantine
+from order_store.schema.orders import orders
+from order_store.schema.reading import connections, quarantine
 from pipelines.config import Connection
 from pipelines.hub import Hub
 from pipelines.key_ring import erasure_lists_of
@@ -21,6 +24,7 @@ KEPT = timedelta(days=30)
 KEPT_OF_CHANNEL = timedelta(days=180)
 """The same of a channel whose orders are erased on request only: what is no order, few would ask for."""
 AT_ONCE = 5_000
+ERASED = "erased"
 
 
 def erase_unclaimed(hub: Hub, lists: ErasureLists) -> int:
@@ -45,7 +49,8 @@ def erase_records(
     hub: Hub, lists: ErasureLists, connection: str, external_ids: Sequence[str], why: str
 ) -> int:
     """Destroy the keys of a connection's records that are no orders; returns how many there were."""
-    lists.add([(connection, external_id) for external_id in external_ids], why)
+    if living := hub.keys.not_destroyed([(connection, external_id) for external_id in external_ids]):
+        lists.add(living, why)
     destroyed = lists.apply(hub.keys)
     _close_quarantine(hub, connection, external_ids)
     return destroyed
@@ -57,6 +62,30 @@ def erase_quarantined(hub: Hub, numbers: Sequence[int], why: str) -> int:
         found = [show_quarantined(tx, number) for number in numbers]
     lists = erasure_lists_of(hub.config, hub.state)
     return sum(erase_records(hub, lists, one.connection, [one.failure.external_id], why) for one in found)
+
+
+def close_erased(store: Store, names: Iterable[Name], now: datetime) -> None:
+    """Close the records in quarantine of an erasure that was killed before it did, unless they are orders'.
+
+    An erased order goes on to be read; what cannot be understood of it stays open.
+    """
+    row, order = quarantine.c, orders.c
+    known = exists().where(order.connection_id == row.connection_id, order.external_id == row.external_id)
+    waiting = (
+        select(row.id, connections.c.name, row.external_id)
+        .join(connections, connections.c.id == row.connection_id)
+        .where(row.resolved_at.is_(None), ~known)
+    )
+    erased = set(names)
+    with store.read() as tx:
+        found = [one.id for one in tx.execute(waiting) if (one.name, one.external_id) in erased]
+    for start in range(0, len(found), IN_LIST):
+        with store.begin() as tx:
+            tx.execute(
+                update(quarantine)
+                .where(row.id.in_(found[start : start + IN_LIST]), row.resolved_at.is_(None))
+                .values(resolved_at=now, resolution=ERASED)
+            )
 
 
 def _kept(hub: Hub, connection: Connection) -> timedelta:
@@ -95,5 +124,5 @@ def _close_quarantine(hub: Hub, connection: str, external_ids: Sequence[str]) ->
             tx.execute(
                 update(quarantine)
                 .where(row.connection_id == key, row.external_id.in_(chunk), row.resolved_at.is_(None))
-                .values(resolved_at=hub.clock.now(), resolution="erased")
+                .values(resolved_at=hub.clock.now(), resolution=ERASED)
             )
