@@ -4,6 +4,7 @@ from sqlalchemy import Connection, delete, select
 
 from order_store.dialects import insert_or_ignore
 from order_store.engine import Store
+from order_store.keys import refuse_keys_beside_orders
 from order_store.schema.privacy import privacy_state
 
 KEY_STORE = "key_store"
@@ -19,9 +20,11 @@ def bind_keys(store: Store) -> None:
 
     Raises:
         OtherKeyStoreError: If it is another one.
+        KeysBesideOrdersError: If there are keys in the store's own database.
     """
     if store.keys is None:
         return
+    refuse_keys_beside_orders(store)
     mine = store.keys.identity
     with store.read() as tx:
         bound = state(tx, KEY_STORE)

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from order_store.dialects import insert_or_ignore
 from order_store.keys import KeyStore, Name
-from order_store.private_files import make_private_folder, sync_folder, write_private
+from order_store.private_files import make_private_folder, sync, write_private
 from order_store.schema.keys import erasure_lists
 
 SUFFIX = ".json"
@@ -36,7 +36,8 @@ class ErasureLists:
     """A folder of lists, at any fsspec URL."""
 
     def __init__(self, url: str | Path) -> None:
-        filesystem, root = fsspec.core.url_to_fs(str(url))
+        # Others write too: a listing that was remembered would hide their lists.
+        filesystem, root = fsspec.core.url_to_fs(str(url), use_listings_cache=False, skip_instance_cache=True)
         self._files: Any = filesystem
         self._root: str = root.rstrip("/")
 
@@ -51,7 +52,7 @@ class ErasureLists:
             draft = folder / f"{name}.part"
             write_private(draft, content)
             draft.rename(folder / name)
-            sync_folder(folder)
+            sync(folder)
         else:
             self._files.pipe_file(f"{self._root}/{name}", content)
         return name

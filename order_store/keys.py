@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import event, insert, select
+from sqlalchemy import event, insert, inspect, select
 from sqlalchemy.engine import make_url
 
 from order_store.access import AccessLog
@@ -32,7 +32,8 @@ from order_store.key_rows import (
 )
 from order_store.masters import KEY_BYTES, MasterKeyError, MasterKeys, MasterSource
 from order_store.private_files import make_private_folder, touch_private
-from order_store.schema.keys import key_metadata, key_store
+from order_store.schema.keys import data_keys, key_metadata, key_store
+from order_store.schema.orders import personal_data
 from order_store.sealing import SealBroken, nonces, place_of, seal, unseal
 
 CACHED = 20_000
@@ -40,6 +41,11 @@ CACHED = 20_000
 FRESH_SECONDS = 60.0
 """How long: a key that another process destroys is forgotten here after that time at the latest."""
 REWRAPPED_AT_ONCE = 1_000
+BESIDE_ORDERS = (
+    "the keys lie in the store's own database (table data_keys): every backup of it would hold them, and a"
+    " restore drop them. Let keys.url name another database. If this one holds keys already, copy the tables"
+    " data_keys, key_store, erasure_lists and access_log there first, then drop them here"
+)
 _SCHEMA_LOCK = 6078523215
 _OWN = ""
 
@@ -51,6 +57,10 @@ Ciphers = Mapping[str, AESGCM | None]
 
 class KeyMissingError(LookupError):
     """A sealed record's key is not in this key store and was not destroyed here: it is another store's."""
+
+
+class KeysBesideOrdersError(Exception):
+    """The key store lies in the orders' own database: its keys would be in every backup of it."""
 
 
 class KeyStore:
@@ -293,6 +303,7 @@ def open_keys(url: str, source: MasterSource) -> KeyStore:
 
     Raises:
         MasterKeyError: If the master key cannot be had, or is another key store's.
+        KeysBesideOrdersError: If the database is the orders'. Nothing is made in it then.
     """
     parsed = make_url(url)
     sqlite = parsed.get_backend_name() == "sqlite"
@@ -312,9 +323,18 @@ def open_keys(url: str, source: MasterSource) -> KeyStore:
     return keys
 
 
+def refuse_keys_beside_orders(store: Store) -> None:
+    """Raise KeysBesideOrdersError if the orders' database holds a key store, or what is left of one."""
+    with store.read() as tx:
+        if inspect(tx).has_table(data_keys.name):
+            raise KeysBesideOrdersError(BESIDE_ORDERS)
+
+
 def _identity(store: Store) -> str:
     """Makes the tables and the identity of a new key store."""
     with store.begin() as tx:
+        if inspect(tx).has_table(personal_data.name):
+            raise KeysBesideOrdersError(BESIDE_ORDERS)
         if not store.is_sqlite:
             tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
         key_metadata.create_all(tx)

@@ -28,7 +28,7 @@ import zstandard
 from fsspec.implementations.local import LocalFileSystem
 
 from order_store.landing_blobs import ERASED_ORDERS, Blobs, Envelope
-from order_store.private_files import make_private_folder, sync_folder, write_private
+from order_store.private_files import make_private_folder, sync, write_private
 from order_store.schema.base import from_micros, to_micros
 from order_store.sealing import SealBroken
 
@@ -307,9 +307,9 @@ class Landing:
         partial = target.with_suffix(PARTIAL)
         write_private(partial, content)
         partial.rename(target)
-        sync_folder(target.parent)
+        sync(target.parent)
         for folder in target.parents[1:4] if new_folder else ():
-            sync_folder(folder)
+            sync(folder)
 
 
 def connection_and_stream(path: str) -> tuple[str, str]:

@@ -94,7 +94,7 @@ class Blobs:
         return True
 
     def opened(self, envelopes: Sequence[Envelope]) -> Iterator[bytes | None]:
-        """The payload of each, or None where the key was destroyed.
+        """The payload of each, or None where the key was destroyed, sealed or not.
 
         Raises:
             KeysAbsentError: If they are sealed and there are no keys.
@@ -103,13 +103,30 @@ class Blobs:
         """
         decompress = self._decompressor().decompress
         ciphers = self._ciphers([one for one in envelopes if is_sealed(one.blob)])
+        erased = self._erased_in_the_clear(envelopes)
         for one in envelopes:
             blob: bytes | None = one.blob
-            if is_sealed(one.blob):
+            if (one.connection, one.external_id) in erased:
+                blob = None
+            elif is_sealed(one.blob):
                 cipher = ciphers[one.connection].get(one.external_id)
                 place = place_of(one.connection, one.stream, one.external_id, one.sequence)
                 blob = unseal(cipher, one.blob, place) if cipher else None
             yield decompress(blob) if blob else None
+
+    def _erased_in_the_clear(self, envelopes: Sequence[Envelope]) -> set[tuple[str, str]]:
+        """Whose records an earlier version has left in the clear, though their key was destroyed since."""
+        if self._keys is None:
+            return set()
+        clear: dict[str, list[str]] = defaultdict(list)
+        for one in envelopes:
+            if one.stream not in NO_PERSON and not is_sealed(one.blob):
+                clear[one.connection].append(one.external_id)
+        erased: set[tuple[str, str]] = set()
+        for name, ids in clear.items():
+            known = self._keys.ciphers(name, ids, make=False)
+            erased.update((name, one) for one in ids if one in known and known[one] is None)
+        return erased
 
     def _ciphers(self, sealed: Sequence[Envelope]) -> dict[str, "Ciphers"]:
         wanted: dict[str, list[str]] = defaultdict(list)

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from order_store.private_files import make_private_folder, sync_folder, write_private
+from order_store.private_files import make_private_folder, sync, write_private
 
 log = logging.getLogger(__name__)
 
@@ -177,7 +177,7 @@ class MasterFile:
         """Put the file in place whole, or not at all."""
         draft = self._draft(keys)
         draft.replace(self._path)
-        sync_folder(self._path.parent)
+        sync(self._path.parent)
 
     def _create(self) -> None:
         make_private_folder(self._path.parent)
@@ -188,7 +188,7 @@ class MasterFile:
             return
         finally:
             draft.unlink()
-        sync_folder(self._path.parent)
+        sync(self._path.parent)
         log.warning(
             "made a master key in %s. For production keep it elsewhere: put its text into ORDERHUB_MASTER_KEY"
             " or a secret store, and remove the file. Who loses it loses every name and address.",

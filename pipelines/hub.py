@@ -20,7 +20,7 @@ from order_store.binding import OtherKeyStoreError, bind_keys
 from order_store.catalogue import load_catalogue
 from order_store.connections import register_connection, retire_connections
 from order_store.engine import Store, open_store
-from order_store.keys import KeyStore
+from order_store.keys import KeysBesideOrdersError, KeyStore
 from order_store.landing import Landing
 from order_store.migrations import upgrade
 from order_store.schema.catalogue import skus
@@ -90,7 +90,7 @@ def assemble(config: HubConfig, state: Path, clock: Clock) -> Hub:
     store = open_store(config.store.url, keys)
     try:
         bind_keys(store)
-    except OtherKeyStoreError as error:
+    except (OtherKeyStoreError, KeysBesideOrdersError) as error:
         keys.close()
         store.close()
         raise ProblemError(str(error)) from error

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from order_store.erasure_lists import ErasureLists
-from order_store.keys import KeyStore, open_keys
+from order_store.keys import KeysBesideOrdersError, KeyStore, open_keys
 from order_store.masters import MasterFile, MasterKeyError
 from pipelines.config import HubConfig
 from pipelines.problems import ProblemError
@@ -20,13 +20,14 @@ def open_key_ring(config: HubConfig, state: Path) -> KeyStore:
         state: The machine's state folder; the keys' folder lies beside it where nothing else is said.
 
     Raises:
-        ProblemError: If the master key is absent, or another deployment's.
+        ProblemError: If the master key is absent, or another deployment's, or if the keys would lie in the
+            store's own database.
     """
     folder = _folder(state)
     source = config.masters or MasterFile(folder / "master.key", make=True)
     try:
         keys = open_keys(config.keys.url or f"sqlite:///{folder / 'keys.db'}", source)
-    except MasterKeyError as error:
+    except (MasterKeyError, KeysBesideOrdersError) as error:
         raise ProblemError(str(error)) from error
     again = erasure_lists_of(config, state).apply(keys)
     if again:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from order_store.encrypting import encrypt
 from pipelines.cli.output import ConfigOption, JsonOption, err, out, print_json
 from pipelines.config import ConfigError, load_config
 from pipelines.hub import clock_of, open_hub, state_of
@@ -91,6 +92,7 @@ def restore(
         )
     with open_hub(config) as hub:
         reapply_erasures(hub)  # lands again what is left of them, which the restored landing may lack
+        encrypt(hub.store, hub.landing)  # what a backup from before encryption brought back in the clear
     if as_json:
         print_json(
             {

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import msgspec
 import zstandard
 
+from order_store.private_files import sync
 from pipelines.problems import ProblemError
 
 FORMAT = 1
@@ -138,10 +139,13 @@ def read_landing_list(folder: Path) -> Iterator[LandingCopy]:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Make the folder a backup: whole or not at all."""
+    """Make the folder a backup: whole or not at all. All that it holds is on the disk before."""
     draft = folder / f"{MANIFEST}.part"
     draft.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+    for path in (*folder.rglob("*"), folder):
+        sync(path)
     draft.replace(folder / MANIFEST)
+    sync(folder)
 
 
 def read_manifest(folder: Path) -> Manifest:

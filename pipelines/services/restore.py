@@ -11,6 +11,7 @@ from sqlalchemy import Connection, MetaData, func, inspect, select
 
 from order_store.dialects import insert_rows, is_sqlite
 from order_store.engine import Store, open_store
+from order_store.keys import KeysBesideOrdersError, refuse_keys_beside_orders
 from order_store.migrations import is_known, upgrade_in
 from order_store.restoring import mark_restored
 from order_store.schema import metadata
@@ -78,12 +79,14 @@ def restore_backup(
         progress: Told what is copied.
 
     Raises:
-        ProblemError: If the backup is damaged or of a later version, or if there is anything to lose.
+        ProblemError: If the backup is damaged or of a later version, if there is anything to lose, or if the
+            store's database holds the keys.
     """
     manifest = read_manifest(folder)
     verify_backup(folder, manifest, progress)
     store = open_store(config.store.url)
     try:
+        refuse_keys_beside_orders(store)
         if not force:
             _expect_empty(store)
         copied = _put_landing(config.landing.url, folder, force=force, progress=progress)
@@ -94,6 +97,8 @@ def restore_backup(
             upgrade_in(tx)
             in_doubt = mark_restored(tx, manifest.taken_at, now)
             also(tx)
+    except KeysBesideOrdersError as error:
+        raise ProblemError(str(error)) from error
     finally:
         store.close()
     (state / "catalogue.sha256").unlink(missing_ok=True)

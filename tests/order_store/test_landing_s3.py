@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 
+from order_store.erasure_lists import ErasureLists
 from order_store.landing import Landing, LandingDamaged
 from tests.object_store import BUCKET, running_s3
 
@@ -66,6 +67,18 @@ def test_what_another_process_lands_is_seen_though_the_folder_was_listed_before(
     assert landing.paths() == [first]
     second = another().land("a", "orders", SEEN, RECORDS).path
     assert landing.paths() == [first, second]
+
+
+def test_an_erasure_that_another_process_lists_is_seen_though_the_lists_were_listed_before(
+    s3: "boto3.client",
+) -> None:
+    mine = ErasureLists(f"s3://{BUCKET}/shop/erasures")
+    assert mine.names() == []
+    first = mine.add([("woo-de", "1")], "request")
+    assert mine.names() == [first]
+    body = s3.get_object(Bucket=BUCKET, Key=f"shop/erasures/{first}")["Body"].read()
+    s3.put_object(Bucket=BUCKET, Key="shop/erasures/99991231T000000000000-0.json", Body=body)
+    assert mine.names() == [first, "99991231T000000000000-0.json"]
 
 
 def test_a_cut_object_is_found_out_and_what_is_whole_of_it_is_saved(

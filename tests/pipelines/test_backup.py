@@ -1,25 +1,38 @@
 """Backups on both databases: whole, consistent, verified before anything is changed, and migrated."""
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData, select
+from sqlalchemy import MetaData, inspect, select
 from typer.testing import CliRunner
 
+from order_store.binding import IN_THE_CLEAR, set_state
+from order_store.connections import register_connection
+from order_store.encrypting import is_in_the_clear
 from order_store.engine import Store, open_store
+from order_store.landing import Landing
 from order_store.migrations import upgrade
+from order_store.orders import find_order
 from order_store.outbox import State
+from order_store.personal import KeysAbsentError
 from order_store.recovering import open_restore
 from order_store.schema.fulfilment import outbox
+from order_store.schema.keys import key_metadata
 from pipelines.cli.app import app
 from pipelines.config import HubConfig
+from pipelines.hub import assemble
+from pipelines.key_ring import erasure_lists_of
 from pipelines.problems import ProblemError
 from pipelines.services.backup import make_backup
 from pipelines.services.backup_files import MANIFEST, read_landing_list, read_manifest
 from pipelines.services.dispatch import dispatch
+from pipelines.services.ingest import ingest_page
+from pipelines.services.orders import channel_of
 from pipelines.services.restore import restore_backup
 
 OpenDesk = Callable[..., Any]
@@ -177,6 +190,92 @@ def test_a_backup_of_an_earlier_revision_is_migrated(tmp_path: Path, open_desk: 
     assert [row[1] for row in everything(restored)["connections"]] == ["shop"]
     assert "imbalances" in everything(restored)
     restored.close()
+
+
+def test_a_backup_from_before_encryption_comes_back_encrypted_and_without_who_was_erased(
+    open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    desk = open_desk(CHANNEL)
+    placed = [desk.place(CHANNEL, (SPOON, 1)) for _ in range(2)]
+    config, now = desk.hub.config, desk.hub.clock.now()
+    old = elsewhere(config, f"sqlite:///{tmp_path}/old.db", tmp_path / "old-landing")
+    upgrade(old.store.url)
+    store, landing = open_store(old.store.url), Landing(old.landing.url)
+    with store.begin() as tx:
+        register_connection(tx, CHANNEL, "shopify", "channel")
+        set_state(tx, IN_THE_CLEAR, "0")
+    for order in placed:
+        page = desk.hub.connector(CHANNEL).read_one("orders", order.external_id)
+        ingest_page(store, landing, channel_of(desk.hub, CHANNEL), page, now=now)
+    make_backup(replace(desk.hub, config=old, store=store), tmp_path / "backup")
+    store.close()
+    erasure_lists_of(config, desk.hub.state).add([(CHANNEL, placed[0].external_id)], "request")
+
+    environ = {
+        "ORDERHUB_STORE": f"sqlite:///{tmp_path}/new.db",
+        "ORDERHUB_LANDING": str(tmp_path / "new-landing"),
+    }
+    result = CliRunner().invoke(app, ["restore", str(tmp_path / "backup")], env={**desk.environ, **environ})
+    assert result.exit_code == 0, result.output
+    without_keys = Landing(tmp_path / "new-landing")
+    with_keys = Landing(tmp_path / "new-landing", desk.hub.keys)
+    told = {}
+    for path in without_keys.paths(CHANNEL, "orders"):
+        (record,) = with_keys.read(path)
+        told[record.external_id] = record.erased
+        if not record.erased:
+            with pytest.raises(KeysAbsentError):
+                list(without_keys.read(path))
+    assert told == {placed[0].external_id: True, placed[1].external_id: False}
+    restored = open_store(environ["ORDERHUB_STORE"], desk.hub.keys)
+    assert not is_in_the_clear(restored)
+    with restored.read() as tx:
+        found = [find_order(tx, CHANNEL, order.external_id) for order in placed]
+    restored.close()
+    assert [one is not None and one.order.buyer is not None for one in found] == [False, True]
+
+
+def test_keys_in_the_stores_own_database_are_refused(open_desk: OpenDesk, tmp_path: Path) -> None:
+    """Else each backup would hold them, and a restore drop them. Nothing is made, and nothing dropped."""
+    desk = open_desk(CHANNEL)
+    right, store = desk.hub.config, desk.hub.store
+    keys = right.keys.model_copy(update={"url": right.store.url})
+    with pytest.raises(ProblemError, match="name another database"):
+        assemble(right.model_copy(update={"keys": keys}), tmp_path / "state", desk.hub.clock)
+    with store.read() as tx:
+        assert not inspect(tx).has_table("data_keys")
+    make_backup(desk.hub, tmp_path / "backup")
+
+    with store.begin() as tx:  # as a hub did that did not refuse it
+        key_metadata.create_all(tx)
+    with pytest.raises(ProblemError, match="copy the tables data_keys"):
+        assemble(right, tmp_path / "state", desk.hub.clock)
+    with pytest.raises(ProblemError, match="copy the tables data_keys"):
+        restore_backup(right, tmp_path / "backup", tmp_path / "state", desk.hub.clock.now(), force=True)
+    with store.read() as tx:
+        assert inspect(tx).has_table("data_keys")
+
+
+def test_all_of_a_backup_is_on_the_disk_before_the_manifest_says_so(
+    open_desk: OpenDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = busy(open_desk)
+    folder = tmp_path / "backup"
+    synced: list[Path] = []
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if path.is_relative_to(folder):
+            assert not (folder / MANIFEST).exists() or path == folder, "the manifest comes last"
+            synced.append(path)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    make_backup(desk.hub, folder)
+    there = {path for path in folder.rglob("*") if path.name != MANIFEST}
+    assert {folder, folder / f"{MANIFEST}.part", *there} == set(synced)
+    assert synced[-1] == folder, "and its name last of all"
 
 
 def test_the_commands(open_desk: OpenDesk, tmp_path: Path) -> None:
