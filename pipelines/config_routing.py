@@ -1,12 +1,12 @@
 """The routing section of hub.yaml."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from normalization.money import UnknownCurrencyError, exponent
 from pipelines.config_models import Amount, Country, Section, Units, Warehouse
@@ -35,9 +35,39 @@ def _day(value: object) -> object:
         raise ValueError(f"{value!r} is no date") from None
 
 
+def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    for at, value in enumerate(values):
+        if value in values[:at]:
+            raise ValueError(f"{str(value)!r} stands twice; keep the first")
+    return values
+
+
+def _cheapest_is_last(strategies: tuple[Strategy, ...]) -> tuple[Strategy, ...]:
+    if Strategy.CHEAPEST in strategies[:-1]:
+        later = strategies[strategies.index(Strategy.CHEAPEST) + 1]
+        raise ValueError(
+            f"{later.value!r} stands after cheapest, where it decides nothing; put it before or remove it"
+        )
+    return strategies
+
+
+def _not_for_itself(substitutes: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+    for sku, others in substitutes.items():
+        if sku in others:
+            raise ValueError(f"{sku!r} stands among its own substitutes; remove it there")
+    return substitutes
+
+
+Ranking = Annotated[tuple[str, ...], AfterValidator(_each_once)]
+Substitutes = Annotated[Mapping[str, Ranking], AfterValidator(_not_for_itself)]
 Day = Annotated[date, BeforeValidator(_day)]
 Days = Annotated[int, Field(ge=1, strict=True)]
-Strategies = Annotated[tuple[Strategy, ...], Field(min_length=1, max_length=3)]
+Strategies = Annotated[
+    tuple[Strategy, ...],
+    Field(min_length=1, max_length=3),
+    AfterValidator(_each_once),
+    AfterValidator(_cheapest_is_last),
+]
 
 
 class SafetyStock(Section):
@@ -105,12 +135,17 @@ class RoutingOverride(Section):
     backorder: BackorderRule | None = Field(
         default=None, description=f"Write one of: {', '.join(BackorderRule)}."
     )
-    ranking: tuple[str, ...] | None = Field(default=None, description="List warehouse codes, best first.")
+    ranking: Ranking | None = Field(default=None, description="List warehouse codes, best first.")
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not self.rules():
             raise ValueError(f"it changes nothing; give one of: {', '.join(sorted(OVERRIDABLE))}")
+        if not (self.channels or self.services or self.countries or self.skus):
+            raise ValueError(
+                "it is for all orders; give channels, services, countries or skus, or write its rules under"
+                " routing itself"
+            )
         return self
 
     def rules(self) -> dict[str, Any]:
@@ -142,7 +177,7 @@ class Routing(Section):
     backorder: BackorderRule = Field(
         default=BackorderRule.SHIP_AVAILABLE, description=f"Write one of: {', '.join(BackorderRule)}."
     )
-    ranking: tuple[str, ...] = Field(default=(), description="List warehouse codes, best first.")
+    ranking: Ranking = Field(default=(), description="List warehouse codes, best first.")
     markets: tuple[frozenset[Country], ...] = Field(
         default=(), description="List groups of ISO country codes: [[DE, AT], [FR, BE]]."
     )
@@ -163,7 +198,7 @@ class Routing(Section):
     reconsider: Reconsidering = Field(
         default_factory=Reconsidering, description="Give saving and saving_after_sending."
     )
-    substitutes: Mapping[str, tuple[str, ...]] = Field(
+    substitutes: Substitutes = Field(
         default_factory=dict, description="Give by SKU the SKUs that may be sent instead, best first."
     )
     release_dates: Mapping[str, Day] = Field(
@@ -190,6 +225,17 @@ class Routing(Section):
         for name, value in self._amounts():
             if value is not None and value != round(value, decimals):
                 raise ValueError(f"{name} is {value}, with more decimals than {self.currency}; round it")
+        return self
+
+    @model_validator(mode="after")
+    def _rules_fit_together(self) -> Self:
+        problems = list(_misfits("", self.wanted(), self.ranking, self.split, self.max_sites))
+        for at, one in enumerate(self.overrides):
+            split = self.split if one.split is None else one.split
+            ranking = one.ranking or self.ranking
+            problems += _misfits(f"overrides[{at}]: ", one.strategies or (), ranking, split, one.max_sites)
+        if problems:
+            raise ValueError(". ".join(problems))
         return self
 
     def _amounts(self) -> Iterable[tuple[str, Decimal | None]]:
@@ -234,6 +280,16 @@ class Routing(Section):
             time_limit=self.time_limit_seconds,
             overrides=tuple(one.override() for one in self.overrides),
         )
+
+
+def _misfits(
+    place: str, strategies: Sequence[Strategy], ranking: Sequence[str], split: bool, max_sites: int | None
+) -> Iterable[str]:
+    """Rules of which one makes another one mean nothing."""
+    if Strategy.RANKED_SITES in strategies and not ranking:
+        yield f"{place}ranked_sites needs a ranking; list warehouse codes there, best first"
+    if not split and max_sites is not None and max_sites > 1:
+        yield f"{place}max_sites is {max_sites} where split is false; remove max_sites, or write split: true"
 
 
 def tariff_of(routing: Routing, folder: Path) -> tuple[Tariff, list[str]]:

@@ -151,6 +151,9 @@ class OrderPlan:
 class Plan:
     """Decisions, in the order of their turn, and how good they are together.
 
+    The bound, and so the gap, hold given what is settled before: which substitutes go, and which orders that
+    wait for scarce goods have their turn first. `max_sites` holds for this decision, whatever shipped before.
+
     Attributes:
         cost: Of all orders, in money.
         objective: The same by the policy's own measure; where all orders go by the cheapest strategy, money

@@ -103,6 +103,10 @@ def _moment(text: str | None, option: str) -> datetime | None:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _known(minor: float | None, currency: str) -> str:
+    return "not known" if minor is None else money(minor, currency)
+
+
 def _show(found: Simulation, html: Path | None) -> None:
     plans: list[Figures] = [found.happened, found.replayed.figures]
     heads = ["happened", "played again"]
@@ -113,7 +117,7 @@ def _show(found: Simulation, html: Path | None) -> None:
     rows: list[list[object]] = [
         [f"cost, {found.currency}", *(money(one.cost_minor, found.currency) for one in plans)],
         ["with what waits", *(money(total_minor(found, one), found.currency) for one in plans)],
-        ["least possible", *(money(one.lower_bound_minor, found.currency) for one in bounds)],
+        ["least possible", *(_known(one.lower_bound_minor, found.currency) for one in bounds)],
         ["parcels", *(one.parcels for one in plans)],
         ["beyond one an order", *(one.extra_parcels for one in plans)],
         ["kilometres", *(one.distance_km for one in plans)],

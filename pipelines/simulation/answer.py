@@ -29,8 +29,8 @@ def total_minor(simulation: Simulation, figures: Figures) -> int:
 
 
 def above_bound_percent(simulation: Simulation, figures: Figures, best: Hindsight) -> float | None:
-    """How far a plan is above what no plan can cost less than; None where that is nothing."""
-    if best.lower_bound_minor <= 0 or figures.unpriced:
+    """How far a plan is above what no plan can cost less than; None where that is nothing or not known."""
+    if not best.lower_bound_minor or figures.unpriced:
         return None
     return round(100 * (total_minor(simulation, figures) / best.lower_bound_minor - 1), 2)
 
@@ -47,7 +47,7 @@ def _outcome(simulation: Simulation, outcome: Outcome) -> dict[str, Any]:
     return _figures(simulation, outcome.figures) | {
         "complete": outcome.complete and best.complete,
         "best_minor": round(best.cost_minor),
-        "lower_bound_minor": int(best.lower_bound_minor),
+        "lower_bound_minor": None if best.lower_bound_minor is None else int(best.lower_bound_minor),
         "above_bound_percent": above_bound_percent(simulation, outcome.figures, best),
         "worth": [_worth(one) for one in best.worth],
     }

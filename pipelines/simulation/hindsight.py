@@ -1,9 +1,11 @@
 """Knowing a whole window beforehand: what it could have cost at best, and where a unit more would have saved.
 
 All orders are planned at once, at the window's beginning, with all stock that ever came, no limit on parcels
-a day, and no day promised. That can only be easier than what anybody did, so the plan's lower bound is one
-for every plan of the window by the same rules. Dual prices say what one more unit at a warehouse would save,
-at most; the most valuable are checked by planning again with that unit.
+a day or sites an order (which holds for each decision, and an order may take several), and no day promised.
+That can only be easier than what anybody did, so the plan's lower bound is one for every plan of the window
+by the same rules. Not so where something may be substituted: which SKU goes is settled before a plan is made,
+so its bound says nothing of other choices, and none is given. Dual prices say what one more unit at a
+warehouse would save, at most; the most valuable are checked by planning again with that unit.
 """
 
 import time
@@ -23,6 +25,8 @@ Position = tuple[str, str]
 HALF_ROUND_KM = 20_040
 """No way is longer; the plan's measure has a tiny price of distance for ties, which is no money."""
 MOST_CHECKED = 12
+EASED = frozenset({"strategies", "max_sites"})
+"""Rules that do not hold for the window as a whole."""
 LEAST_WORTH = 1.0
 """Minor units below which a unit more is worth nothing."""
 
@@ -52,13 +56,13 @@ class Hindsight:
 
     Attributes:
         cost_minor: Of a plan that knows everything, with the price of what waits.
-        lower_bound_minor: No plan costs less.
+        lower_bound_minor: No plan costs less; None where that is not known, because of substitutes.
         worth: Most valuable first.
         complete: False if the time limit ended the search; the bound holds all the same.
     """
 
     cost_minor: float
-    lower_bound_minor: float
+    lower_bound_minor: float | None
     worth: tuple[Worth, ...]
     complete: bool
 
@@ -80,8 +84,9 @@ def hindsight_problem(
         strategies=(Strategy.CHEAPEST,),
         prices=Prices(waiting_minor, late=0, split=0),
         release_dates={},
+        max_sites=None,
         overrides=tuple(
-            replace(one, rules={key: value for key, value in one.rules.items() if key != "strategies"})
+            replace(one, rules={key: value for key, value in one.rules.items() if key not in EASED})
             for one in scenario.policy.overrides
         ),
         time_limit=seconds,
@@ -107,7 +112,10 @@ def hindsight_of(problem: Problem) -> Hindsight:
         again = plan(replace(problem, stock=stock))
         checked.append(replace(one, checked_minor=max(0.0, found.objective - again.objective)))
     checked.sort(key=lambda one: (-(one.checked_minor or 0.0), one.site, one.sku))
-    return Hindsight(found.objective, max(0.0, bound), (*checked, *worth[len(checked) :]), found.complete)
+    ranked = (*checked, *worth[len(checked) :])
+    return Hindsight(
+        found.objective, None if _may_replace(problem) else max(0.0, bound), ranked, found.complete
+    )
 
 
 def ever_free(free: Mapping[Position, int], changes: Iterable[Mapping[Position, int]]) -> dict[Position, int]:
@@ -123,6 +131,16 @@ def ever_free(free: Mapping[Position, int], changes: Iterable[Mapping[Position, 
             now[position] = now.get(position, 0) + units
             most[position] = max(most.get(position, 0), now[position])
     return {position: units for position, units in most.items() if units > 0}
+
+
+def _may_replace(problem: Problem) -> bool:
+    """Whether another SKU might go instead of one that is wanted."""
+    return any(
+        part.sku in problem.policy.substitutes
+        for order in problem.orders
+        for line in order.lines
+        for part in line.components
+    )
 
 
 def _worth(problem: Problem, prices: Mapping[Position, float]) -> tuple[Worth, ...]:

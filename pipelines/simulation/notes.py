@@ -10,7 +10,13 @@ FEW = 30
 
 
 def notes_on(
-    config: HubConfig, window: Window, stock: PastStock, happened: Figures, scenario: Scenario | None
+    config: HubConfig,
+    window: Window,
+    stock: PastStock,
+    happened: Figures,
+    scenario: Scenario | None,
+    *,
+    bounded: bool,
 ) -> list[str]:
     """What holds back how far a simulation can be trusted, in sentences."""
     notes = [
@@ -39,6 +45,11 @@ def notes_on(
         )
     if scenario and any(units > 0 for units in scenario.more.values()):
         notes.append("Units that the scenario adds are there from the window's beginning.")
+    if not bounded:
+        notes.append(
+            "The least possible cost is not known where SKUs have substitutes: which of them goes is settled"
+            " before a plan is made."
+        )
     if len({one.to_route.order_id for one in window.orders}) < FEW:
         notes.append("So few orders tell little about another policy.")
     return notes

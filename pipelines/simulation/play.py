@@ -105,6 +105,7 @@ def simulate(hub: Hub, request: Request, progress: Progress = lambda what, done,
         outcome = _outcome(window, waves, stock, scenario, waiting, request.seconds, progress)
         if request.changes.only_less:
             outcome = _no_lower(outcome, replayed.hindsight.lower_bound_minor)
+    bounded = all(one.hindsight.lower_bound_minor is not None for one in (replayed, outcome) if one)
     return Simulation(
         window.since,
         window.until,
@@ -116,7 +117,7 @@ def simulate(hub: Hub, request: Request, progress: Progress = lambda what, done,
         replayed,
         outcome,
         {one.to_route.order_id: one.to_route.destination for one in window.orders},
-        tuple(notes_on(hub.config, window, stock, happened, scenario)),
+        tuple(notes_on(hub.config, window, stock, happened, scenario, bounded=bounded)),
     )
 
 
@@ -186,7 +187,9 @@ def _outcome(
     return Outcome(figures, hindsight, replayed.parcels, scenario.sites, replayed.complete)
 
 
-def _no_lower(outcome: Outcome, bound: float) -> Outcome:
+def _no_lower(outcome: Outcome, bound: float | None) -> Outcome:
     """A bound for more choices holds for fewer."""
     best = outcome.hindsight
+    if bound is None or best.lower_bound_minor is None:
+        return outcome
     return replace(outcome, hindsight=replace(best, lower_bound_minor=max(bound, best.lower_bound_minor)))

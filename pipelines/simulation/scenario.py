@@ -133,7 +133,10 @@ def _policy(config: HubConfig, wanted: str) -> Policy:
     except ValueError:
         names = ", ".join(Strategy)
         raise ProblemError(f"{wanted!r} is neither a file nor a strategy; there are: {names}") from None
-    return replace(config.routing_policy(), strategies=(strategy,), overrides=())
+    policy = config.routing_policy()
+    if strategy is Strategy.RANKED_SITES and not policy.ranking:
+        raise ProblemError("ranked_sites needs a ranking; list warehouse codes under routing.ranking")
+    return replace(policy, strategies=(strategy,), overrides=())
 
 
 def _added(path: Path) -> tuple[Warehouse, ...]:

@@ -14,6 +14,7 @@ from warehouse_routing.policy import Override, Prices, Reconsider, Strategy
 from warehouse_routing.tariff import Rate
 
 ROOT = Path(__file__).resolve().parents[2]
+LIST_STRATEGIES = f"List up to three of: {', '.join(Strategy)}; the first counts most."
 
 
 def loaded(folder: Path, routing: Mapping[str, Any], **warehouse: object) -> HubConfig:
@@ -117,6 +118,50 @@ def test_the_version_knows_the_tariff_s_rows(tmp_path: Path) -> None:
             "routing.prices.late: 'soon' cannot be used. Give the price of a parcel that misses its day, "
             'such as "8.00".',
         ),
+        (
+            {"strategies": ["nearest", "fastest", "nearest"]},
+            f"routing.strategies: 'nearest' stands twice; keep the first. {LIST_STRATEGIES}",
+        ),
+        (
+            {"strategies": ["cheapest", "nearest"]},
+            "routing.strategies: 'nearest' stands after cheapest, where it decides nothing; put it before or "
+            f"remove it. {LIST_STRATEGIES}",
+        ),
+        (
+            {"strategy": "ranked_sites"},
+            "routing: ranked_sites needs a ranking; list warehouse codes there, best first.",
+        ),
+        (
+            {"overrides": [{"countries": ["US"], "strategies": ["ranked_sites"]}]},
+            "routing: overrides[0]: ranked_sites needs a ranking; list warehouse codes there, best first.",
+        ),
+        (
+            {"split": False, "max_sites": 3},
+            "routing: max_sites is 3 where split is false; remove max_sites, or write split: true.",
+        ),
+        (
+            {"split": False, "overrides": [{"countries": ["US"], "max_sites": 2}]},
+            "routing: overrides[0]: max_sites is 2 where split is false; remove max_sites, or write "
+            "split: true.",
+        ),
+        (
+            {"overrides": [{"split": False}]},
+            "routing.overrides[0]: it is for all orders; give channels, services, countries or skus, or "
+            "write its rules under routing itself.",
+        ),
+        (
+            {"substitutes": {"MUG": ["MUG-2", "MUG"]}},
+            "routing.substitutes: 'MUG' stands among its own substitutes; remove it there.",
+        ),
+        (
+            {"substitutes": {"MUG": ["MUG-2", "MUG-2"]}},
+            "routing.substitutes.MUG: 'MUG-2' stands twice; keep the first. Give by SKU the SKUs that may be "
+            "sent instead, best first.",
+        ),
+        (
+            {"ranking": ["LYON", "NJ", "LYON"]},
+            "routing.ranking: 'LYON' stands twice; keep the first. List warehouse codes, best first.",
+        ),
         ({"ranking": ["MARS"]}, "routing.ranking: there is no warehouse 'MARS'. There are: LYON, NJ."),
         (
             {"overrides": [{"channels": ["etsy"], "split": False}]},
@@ -143,6 +188,16 @@ def test_each_problem_names_its_key_and_the_remedy(
     tmp_path: Path, routing: dict[str, Any], told: str
 ) -> None:
     assert problems(tmp_path, routing) == (told,)
+
+
+def test_rules_that_fit_together_by_way_of_an_override_are_taken(tmp_path: Path) -> None:
+    ranked = {"ranking": ["LYON"], "overrides": [{"countries": ["US"], "strategies": ["ranked_sites"]}]}
+    assert loaded(tmp_path, ranked).routing_policy().overrides[0].rules["strategies"] == (
+        Strategy.RANKED_SITES,
+    )
+    split = {"split": False, "overrides": [{"countries": ["US"], "split": True, "max_sites": 2}]}
+    assert loaded(tmp_path, split).routing_policy().overrides[0].rules["max_sites"] == 2
+    assert loaded(tmp_path, {"max_sites": 3, "overrides": [{"skus": ["MUG"], "split": False}]})
 
 
 def test_work_must_cost_whole_cents(tmp_path: Path) -> None:

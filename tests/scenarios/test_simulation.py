@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,26 @@ def test_the_command_prints_one_json_object_and_writes_one_file(past: Past) -> N
         "happened"
     ].keys()
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_where_substitutes_may_go_no_least_cost_is_told(past: Past) -> None:
+    skus = sorted(past.sandbox.world.skus)
+    pairs = "".join(f"  {one}: [{other}]\n" for one, other in pairwise(skus))
+    policy = past.home / "substitutes.yaml"
+    policy.write_text(f"strategy: cheapest\nsubstitutes:\n{pairs}")
+    played = past.play(policy=str(policy))
+    answer = answer_of(played)
+    assert (answer["scenario"]["lower_bound_minor"], answer["scenario"]["above_bound_percent"]) == (
+        None,
+        None,
+    )
+    assert answer["replayed"]["lower_bound_minor"] > 0
+    assert any(note.startswith("The least possible cost is not known") for note in answer["notes"])
+    assert "<td>not known</td>" in page_of(played)
+    (row,) = [
+        line for line in past.run("--policy", str(policy)).stdout.splitlines() if "least possible" in line
+    ]
+    assert "not known" in row
 
 
 def test_the_command_shows_tables_to_people(past: Past) -> None:
