@@ -14,6 +14,7 @@ from pipelines.services.doctor_hub import hub_findings
 from pipelines.services.doctor_wms import wms_findings
 from pipelines.services.doctor_work import work_findings
 from pipelines.services.findings import Finding
+from pipelines.services.storage import storage_trouble
 
 Tell = Callable[[str], None]
 _BY_VENDOR = {"channel": channel_findings, "wms": wms_findings, "carrier": carrier_findings}
@@ -66,6 +67,9 @@ def repair(hub: Hub, findings: Sequence[Finding], tell: Tell = lambda _: None) -
             finding.repair(hub)
         except (ConnectorError, ProblemError, LookupError) as error:
             done.append(Repaired(finding, f"{type(error).__name__}: {error}"))
+        except Exception as error:  # noqa: BLE001 -- whatever stops one repair must stop no other
+            why = storage_trouble(error) or "it could not be done"
+            done.append(Repaired(finding, f"{type(error).__name__}: {why}"))
         else:
             done.append(Repaired(finding))
     balance_books(hub)

@@ -25,6 +25,7 @@ GRACE = timedelta(hours=2)
 SILENT = timedelta(days=2)
 """A carrier that does not know a parcel for so long after it left has never got it."""
 MOST = 1_000
+"""Parcels that are compared; each is a call."""
 
 
 def carrier_findings(hub: Hub, connection: str, since: datetime) -> Iterator[Finding]:
@@ -35,7 +36,14 @@ def carrier_findings(hub: Hub, connection: str, since: datetime) -> Iterator[Fin
     """
     with hub.store.read() as tx:
         rows = _parcels(tx, connection, since)
-    for row in rows:
+    if len(rows) > MOST:
+        yield Finding(
+            "parcels_not_asked",
+            connection,
+            f"more than {MOST:,} parcels have left since {since:%Y-%m-%d}: the newest {MOST:,} are compared",
+            "look at fewer days: `orderhub doctor --days 1`",
+        )
+    for row in rows[:MOST]:
         try:
             page = hub.connector(connection).read_one(TRACKING, row.tracking_number)
         except RecordMissing:
@@ -66,7 +74,7 @@ def _parcels(tx: Transaction, connection: str, since: datetime) -> Sequence[Any]
         parcel.tracking_number.is_not(None),
         parcel.shipped_at >= since,
     )
-    return tx.execute(query.order_by(parcel.id.desc()).limit(MOST)).all()
+    return tx.execute(query.order_by(parcel.id.desc()).limit(MOST + 1)).all()
 
 
 def _tracking(hub: Hub, connection: str, page: Page) -> Tracking | None:

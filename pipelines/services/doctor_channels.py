@@ -1,4 +1,4 @@
-"""The hub beside each channel's own figures: orders, quantities, and what the channel shows as shipped."""
+"""The hub beside each channel's own figures: orders, quantities, money, and what it shows as shipped."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -26,6 +26,7 @@ from pipelines.services.repairs import apply_order, confirm_again
 
 GRACE = timedelta(minutes=15)
 """What changed at a channel since then may still be on its way."""
+AMOUNTS = ("total", "tax", "discount", "shipping", "refunded")
 
 
 def channel_findings(hub: Hub, connection: str, since: datetime) -> Iterator[Finding]:
@@ -39,12 +40,7 @@ def channel_findings(hub: Hub, connection: str, since: datetime) -> Iterator[Fin
     for page in hub.connector(connection).read(CREATED, Window(since, until)):
         for single, order in _orders(hub, connection, page):
             seen.add(order.external_id)
-            with hub.store.read() as tx:
-                stored = find_order(tx, connection, order.external_id)
-                if stored is None:
-                    yield _missing(connection, order, single)
-                    continue
-                yield from _differences(tx, connection, order, stored, single)
+            yield from _compared(hub, connection, order, single)
     with hub.store.read() as tx:
         unlisted = _unlisted(tx, connection_id(tx, connection), since, until, seen)
     yield from _gone(hub, connection, unlisted)
@@ -64,6 +60,15 @@ def _orders(hub: Hub, connection: str, page: Page) -> Iterator[tuple[Page, Canon
             yield Page(ORDERS, (record,), page.observed_at), order
 
 
+def _compared(hub: Hub, connection: str, order: CanonicalOrder, page: Page) -> Iterator[Finding]:
+    with hub.store.read() as tx:
+        stored = find_order(tx, connection, order.external_id)
+        if stored is None:
+            yield _missing(connection, order, page)
+        else:
+            yield from _differences(tx, connection, order, stored, page)
+
+
 def _missing(connection: str, order: CanonicalOrder, page: Page) -> Finding:
     return Finding(
         "order_missing",
@@ -79,7 +84,13 @@ def _differences(
 ) -> Iterator[Finding]:
     ours = {line["line_id"]: line for line in stored.lines}
     theirs = {line.line_id: line for line in ([] if order.lines is UNSET else order.lines)}
-    words: list[str] = []
+    words: list[str] = _amounts(order, stored)
+    if order.lines is not UNSET:
+        words += [
+            f"line {line_id} is not at the channel"
+            for line_id, own in ours.items()
+            if line_id not in theirs and own["gone_observed_at"] is None
+        ]
     for line_id, line in theirs.items():
         own = ours.get(line_id)
         if own is None:
@@ -91,6 +102,7 @@ def _differences(
         pairs = (
             ("wanted", line.ordered - line.cancelled, own["ordered"] - own["cancelled"]),
             ("fulfilled", shown, own["fulfilled"]),
+            ("returned", line.returned, own["returned"]),
         )
         words += [
             f"line {line_id}: {name} is {there} at the channel, {here} in the hub"
@@ -107,6 +119,16 @@ def _differences(
         )
     fulfilled = {line_id: line.fulfilled for line_id, line in theirs.items()}
     yield from _untold(tx, connection, order.number, stored, fulfilled)
+
+
+def _amounts(order: CanonicalOrder, stored: StoredOrder) -> list[str]:
+    """The header's amounts that differ, in words; none where the channel does not tell them."""
+    if order.totals is UNSET or stored.order.totals is UNSET:
+        return []
+    pairs = [(name, getattr(order.totals, name), getattr(stored.order.totals, name)) for name in AMOUNTS]
+    return [
+        f"{name} is {there} at the channel, {here} in the hub" for name, there, here in pairs if there != here
+    ]
 
 
 def _untold(
@@ -157,7 +179,7 @@ def _unlisted(
 def _gone(hub: Hub, connection: str, unlisted: Sequence[tuple[str, str]]) -> Iterator[Finding]:
     for external_id, number in unlisted:
         try:
-            hub.connector(connection).read_one(CHANGES, external_id)
+            page = hub.connector(connection).read_one(CHANGES, external_id)
         except RecordMissing:
             yield Finding(
                 "order_unknown",
@@ -165,3 +187,6 @@ def _gone(hub: Hub, connection: str, unlisted: Sequence[tuple[str, str]]) -> Ite
                 "the hub has it, and the channel knows no such order any more",
                 "look for it in the channel; if it was deleted there, cancel its picklists at the warehouse",
             )
+            continue
+        for single, order in _orders(hub, connection, page):
+            yield from _compared(hub, connection, order, single)

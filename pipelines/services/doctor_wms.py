@@ -1,6 +1,6 @@
 """The hub beside each WMS's own figures: shipments by reference, and stock."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,14 +14,20 @@ from connectors.contract import Page, RawRecord, Window
 from connectors.errors import RecordRejected
 from normalization import registry
 from normalization.errors import NormalizationError
-from normalization.records import WmsShipment
+from normalization.records import WmsParcel, WmsShipment
 from normalization.registry import Context
 from normalization.statuses import WmsState
 from order_store.adoption import name_references, unknown_references
 from order_store.connections import connection_id
 from order_store.picklists import ENDED, State
 from order_store.schema.base import EPOCH
-from order_store.schema.fulfilment import allocations, parcels, picklists, stock_positions
+from order_store.schema.fulfilment import (
+    allocations,
+    parcel_items,
+    parcels,
+    picklists,
+    stock_positions,
+)
 from pipelines.hub import Hub
 from pipelines.services.findings import Finding
 from pipelines.services.recover import adopt_unknown
@@ -47,17 +53,11 @@ def wms_findings(hub: Hub, connection: str, since: datetime) -> Iterator[Finding
     with hub.store.read() as tx:
         ours = _picklists(tx, connection_id(tx, connection), since)
     for row in ours:
-        found = told.get(row.reference) or _asked(hub, connection, row.wms_id)
-        if found is None:
-            yield _missing(connection, row)
-        elif not _is_fresh(row, found[1], hub.clock.now()) and (words := _difference(row, found[1])):
-            yield Finding(
-                "shipment_differs",
-                f"{connection} {row.reference}",
-                words,
-                "read the shipment again; parcels that come to light are told to the channel",
-                partial(_read_again, connection=connection, page=found[0]),
-            )
+        found = told.get(row.reference) or _asked(hub, connection, row)
+        if isinstance(found, Finding):
+            yield found
+        elif not _is_fresh(row, found[1], hub.clock.now()):
+            yield from _differences(hub, connection, row, found)
     yield from _stock(hub, connection)
 
 
@@ -104,12 +104,22 @@ def _picklists(tx: Transaction, key: int, since: datetime) -> Sequence[Any]:
     return tx.execute(query.order_by(picklist.id)).all()
 
 
-def _asked(hub: Hub, connection: str, wms_id: str) -> Told | None:
+def _asked(hub: Hub, connection: str, row: Any) -> Told | Finding:  # noqa: ANN401 -- a row
+    """What the WMS says if asked by its own id; a finding if that is nothing that can be compared."""
     try:
-        page = hub.connector(connection).read_one(SHIPMENTS, wms_id)
+        page = hub.connector(connection).read_one(SHIPMENTS, row.wms_id)
     except RecordRejected:
-        return None
-    return next(iter(_understood(hub, connection, page).values()), None)
+        return _missing(connection, row)
+    if told := _understood(hub, connection, page).get(row.reference):
+        return told
+    return Finding(
+        "shipment_unreadable",
+        f"{connection} {row.reference}",
+        f"the warehouse has it under its id {row.wms_id}, and says of it what makes no sense, or another"
+        f" reference; the hub has it as {row.state}",
+        "read it, so that it stands in quarantine with its reason; then mend it at the warehouse",
+        partial(_read_again, connection=connection, page=page),
+    )
 
 
 def _missing(connection: str, row: Any) -> Finding:  # noqa: ANN401 -- a row
@@ -136,30 +146,92 @@ def _is_fresh(row: Any, told: WmsShipment, now: datetime) -> bool:  # noqa: ANN4
     return max(changed, accepted) > now - GRACE
 
 
-def _difference(row: Any, told: WmsShipment) -> str:  # noqa: ANN401 -- a row
-    """In words; empty if there is none. What the hub is about to change at the WMS is none."""
+def _differences(hub: Hub, connection: str, row: Any, found: Told) -> Iterator[Finding]:  # noqa: ANN401 -- a row
+    """None of what the hub is about to change at the WMS."""
+    page, told = found
     if told.state is WmsState.UNKNOWN or row.state in (State.CANCELLING, State.EXCEPTION):
-        return ""
+        return
+    left = [
+        one
+        for one in (() if told.parcels is UNSET else told.parcels)
+        if told.state is WmsState.SHIPPED or one.shipped_at is not None
+    ]
+    with hub.store.read() as tx:
+        numbers: set[str | None] = set(
+            tx.scalars(select(parcels.c.tracking_number).where(parcels.c.picklist_id == row.id))
+        )
+        sent = _sent(tx, row.id)
     words = []
     if told.state.value != row.state:
         words.append(f"the warehouse says {told.state.value}, the hub {row.state}")
-    left = () if told.parcels is UNSET else told.parcels
-    if told.state is WmsState.SHIPPED and len(left) > row.parcels:
+    if len(left) > row.parcels:
         words.append(f"the warehouse names {len(left)} parcels, the hub {row.parcels}")
-    return "; ".join(words)
+    if unknown := {one.tracking_number for one in left if one.tracking_number} - numbers:
+        known = ", ".join(sorted(filter(None, numbers))) or "none"
+        words.append(f"the warehouse's tracking number is {', '.join(sorted(unknown))}, the hub's {known}")
+    if words:
+        yield Finding(
+            "shipment_differs",
+            f"{connection} {row.reference}",
+            "; ".join(words),
+            "read the shipment again; parcels that come to light are told to the channel",
+            partial(_read_again, connection=connection, page=page),
+        )
+    elif units := _other_units(left, sent):
+        yield Finding(
+            "shipment_units",
+            f"{connection} {row.reference}",
+            units,
+            "ask the warehouse what was in its parcels: what has left is fixed in the hub. What is lacking is"
+            " sent by an order of its own, what is too much comes back as a return",
+        )
+
+
+def _sent(tx: Transaction, picklist_id: int) -> Counter[str]:
+    """Units by SKU in the parcels of a picklist."""
+    item = parcel_items.c
+    query = (
+        select(item.sku, func.sum(item.quantity).label("units"))
+        .join(parcels, parcels.c.id == item.parcel_id)
+        .where(parcels.c.picklist_id == picklist_id)
+        .group_by(item.sku)
+    )
+    return Counter({row.sku: int(row.units) for row in tx.execute(query)})
+
+
+def _other_units(left: Sequence[WmsParcel], sent: Mapping[str, int]) -> str:
+    """Where a WMS says of all its parcels what is in them, and that is not what the hub says."""
+    if not left or not all(one.lines for one in left):
+        return ""
+    told: Counter[str] = Counter()
+    for one in left:
+        for line in one.lines:
+            told[line.sku] += line.quantity
+    return "; ".join(
+        f"the warehouse has sent {told[sku]} of {sku}, the hub says {sent.get(sku, 0)}"
+        for sku in sorted(told.keys() | sent.keys())
+        if told[sku] != sent.get(sku, 0)
+    )
 
 
 def _stock(hub: Hub, connection: str) -> Iterator[Finding]:
     """Positions whose figure is another than the WMS's now, and not for what the hub's own orders took."""
-    theirs, seen = _levels(hub, connection)
-    if not seen:
-        return
+    theirs = _levels(hub, connection)
     codes = [one.code for one in hub.config.warehouses if one.wms.connection == connection]
     with hub.store.read() as tx:
         moved = _moved(tx, codes)
         rows = tx.execute(select(stock_positions).where(stock_positions.c.warehouse.in_(codes))).all()
     ours = {(row.warehouse, row.sku): row.on_hand for row in rows}
     if not ours:
+        return
+    if not theirs and any(here > moved.get(place, 0) for place, here in ours.items()):
+        yield Finding(
+            "stock_differs",
+            f"stock {connection}",
+            f"the warehouse shows no stock at all, the hub {sum(ours.values())} units",
+            "look into the WMS first: its user may have lost its rights; then the stock is read again",
+            partial(read_stock_again, connection=connection),
+        )
         return
     for place in sorted(ours.keys() | theirs.keys()):
         here, there = ours.get(place, 0), theirs.get(place, 0)
@@ -174,21 +246,19 @@ def _stock(hub: Hub, connection: str) -> Iterator[Finding]:
             )
 
 
-def _levels(hub: Hub, connection: str) -> tuple[dict[tuple[str, str], int], bool]:
+def _levels(hub: Hub, connection: str) -> dict[tuple[str, str], int]:
     configured = hub.config.connection(connection)
     mapping = registry.wms(configured.connector)
     sites = {one.wms.site: one.code for one in hub.config.warehouses if one.wms.connection == connection}
     now = hub.clock.now()
     totals: dict[tuple[str, str], int] = defaultdict(int)
-    seen = False
     for page in hub.connector(connection).read(STOCK, Window(now, now)):
         context = Context(connection, page.observed_at, configured.settings)
         for record in page.records:
             for level in _of(mapping, record, context):
-                seen = True
                 if level.site in sites:
                     totals[sites[level.site], level.sku] += level.on_hand
-    return totals, seen
+    return totals
 
 
 def _of(mapping: registry.WmsMapping, record: RawRecord, context: Context) -> Sequence[Any]:

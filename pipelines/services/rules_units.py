@@ -23,7 +23,7 @@ UNIT_RULES: dict[str, str] = {
             || ', allocated ' || order_lines.allocated || ', picked ' || order_lines.picked
             || ', shipped ' || order_lines.shipped || ', delivered ' || order_lines.delivered
             || ', confirmed ' || order_lines.confirmed || ', elsewhere ' || order_lines.elsewhere
-            || ', in parcels ' || COALESCE(sent.units, 0)""",
+            || ', returned ' || order_lines.returned || ', in parcels ' || COALESCE(sent.units, 0)""",
         """
         LEFT JOIN (
             SELECT parcels.order_id, parcel_lines.line_no, SUM(parcel_lines.units) AS units
@@ -41,6 +41,8 @@ UNIT_RULES: dict[str, str] = {
             OR order_lines.shipped > order_lines.ordered
             OR (order_lines.confirmed = order_lines.shipped
                 AND order_lines.shipped + order_lines.elsewhere > order_lines.ordered)
+            OR order_lines.returned < 0
+            OR order_lines.returned > order_lines.ordered
             OR order_lines.allocated < 0
     """,
     ),

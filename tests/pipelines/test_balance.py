@@ -43,6 +43,24 @@ ORDERS = [
         "UPDATE allocations SET units = 2 WHERE order_id = :order",
     ),
     ("money", ORDER.format("total_minor = total_minor + 1"), ORDER.format("total_minor = total_minor - 1")),
+    ("units", LINE.format("returned = 500"), LINE.format("returned = 0")),
+    ("money", ORDER.format("tax_minor = tax_minor + 5000"), ORDER.format("tax_minor = tax_minor - 5000")),
+    (
+        "money",
+        ORDER.format("shipping_minor = shipping_minor + 900"),
+        ORDER.format("shipping_minor = shipping_minor - 900"),
+    ),
+    (
+        "money",
+        ORDER.format("discount_minor = discount_minor + 77"),
+        ORDER.format("discount_minor = discount_minor - 77"),
+    ),
+    ("refunds", ORDER.format("refunded_minor = 99999999"), ORDER.format("refunded_minor = 0")),
+    (
+        "line_money",
+        LINE.format("discount_minor = discount_minor + 1"),
+        LINE.format("discount_minor = discount_minor - 1"),
+    ),
     ("line_money", LINE.format("tax_minor = tax_minor + 1"), LINE.format("tax_minor = tax_minor - 1")),
     ("refunds", REFUND, "DELETE FROM refunds WHERE order_id = :order AND no = 7"),
 ]
