@@ -121,6 +121,11 @@ def main() -> None:
     parser.add_argument("--scaling", action="store_true")
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 30_000, 100_000, 300_000, 1_000_000])
     args = parser.parse_args()
+    for script in ("generate.py", "evaluate.py"):
+        if not (BENCH / script).is_file():
+            parser.error(
+                f"{script} is not in {BENCH}; set ORDERHUB_ROUTING_BENCH to the routing benchmark's folder"
+            )
     began = time.monotonic()
     rows = scaling(args) if args.scaling else compare(args)
     result = {"rows": rows, "cores": os.cpu_count(), "seconds": round(time.monotonic() - began, 1)}

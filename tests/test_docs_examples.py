@@ -157,6 +157,15 @@ def test_the_connector_of_the_guide_works() -> None:
     assert module.found.tracking_number == "A1"
 
 
+# --- routing from Python
+
+
+def test_the_routing_example_prints_what_the_page_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    page = DOCS / "routing-solver.md"
+    run(*blocks(page, "python"), "routing_example")
+    assert capsys.readouterr().out == "".join(blocks(page, "text"))
+
+
 # --- analysts
 
 

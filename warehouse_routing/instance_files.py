@@ -7,7 +7,7 @@ parcel_capacity), `stock.csv` (warehouse_id, sku, available), `orders.csv` (orde
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,9 @@ COLUMNS = {
     "orders": ("order_id", "latitude", "longitude"),
     "order_lines": ("order_id", "line_id", "sku", "quantity"),
 }
+LARGEST = 10**12
+"""The largest quantity, limit or cost that is taken: sums of such figures stay exact enough."""
+
 COSTS = ("parcel_cost", "cost_per_km", "backorder_cost_per_unit", "max_parcels_per_order")
 POLICIES = ("cheapest", "nearest", "fewest_parcels")
 """What a plan may be best at: its cost; its parcels' kilometres; the number of its parcels, then its cost.
@@ -93,12 +96,14 @@ def route_frames(
         costs: `parcel_cost`, `cost_per_km`, `backorder_cost_per_unit`, `max_parcels_per_order`.
         policy: One of POLICIES.
         time_limit: Seconds for the search; None for as long as it takes.
-        seed: The same seed gives the same answer.
+        seed: 0 to 2**31 - 1; the same seed gives the same answer.
 
     Raises:
-        InstanceError: A table or a cost is not as it should be, or the policy has no meaning for tables.
+        InstanceError: A table or a cost is not as it should be, or the policy has no meaning for tables. Rows
+            are counted as in a file: the first below the heading is row 2.
     """
-    return route_instance(instance_of(tables, costs), policy=policy, time_limit=time_limit, seed=seed)
+    counted = {name: frame.reset_index(drop=True) for name, frame in tables.items()}
+    return route_instance(instance_of(counted, costs), policy=policy, time_limit=time_limit, seed=seed)
 
 
 def route_instance(
@@ -157,37 +162,51 @@ def objective(instance: Instance, policy: str) -> Batch:
 
 
 def read_instance(folder: Path) -> Instance:
-    """Read a folder of the tables.
+    """Read a folder of the tables. Rows without anything in them are passed over.
 
     Raises:
         InstanceError: A file or column is missing, or a row is not as it should be.
     """
-    import pandas as pd
-
-    tables = {}
-    for name, columns in COLUMNS.items():
-        path = folder / f"{name}.csv"
-        names = {column: "str" for column in columns if column.endswith("_id") or column == "sku"}
-        try:
-            tables[name] = pd.read_csv(path, dtype=names, engine="c", keep_default_na=False, na_values=[""])
-        except FileNotFoundError:
-            raise InstanceError(f"{path} is missing") from None
-        except (ValueError, UnicodeDecodeError) as error:
-            raise InstanceError(f"{path} is not a table: {error}") from None
+    tables = {name: _read_table(folder / f"{name}.csv", columns) for name, columns in COLUMNS.items()}
     path = folder / "costs.json"
     try:
         costs = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InstanceError(f"{path} is missing") from None
-    except ValueError as error:
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    except (ValueError, RecursionError) as error:
         raise InstanceError(f"{path} is not JSON: {error}") from None
     if not isinstance(costs, dict):
         raise InstanceError(f"{path} must be an object with {', '.join(COSTS)}")
     return instance_of(tables, costs)
 
 
+def _read_table(path: Path, columns: Iterable[str]) -> "pd.DataFrame":
+    """A table whose index tells where in the file a row stands."""
+    import pandas as pd
+
+    names = dict.fromkeys(_names(columns), "str")
+    try:
+        frame = pd.read_csv(
+            path, dtype=names, engine="c", keep_default_na=False, na_values=[""], skip_blank_lines=False
+        )
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    except ValueError as error:
+        raise InstanceError(f"{path} is not a table: {error}") from None
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise InstanceError(f"{path}: row 2 has more cells than the heading has columns")
+    return frame.dropna(how="all")
+
+
+def _unreadable(path: Path, error: OSError) -> InstanceError:
+    missing = isinstance(error, FileNotFoundError)
+    return InstanceError(
+        f"{path} " + ("is missing" if missing else f"can't be read: {error.strerror or error}")
+    )
+
+
 def instance_of(tables: Mapping[str, "pd.DataFrame"], costs: Mapping[str, float]) -> Instance:
-    """Check tables and lay them out as a batch; see `route_frames`."""
+    """Check tables, whose index counts their rows from 0, and lay them out as a batch; see `route_frames`."""
     import pandas as pd
 
     for name, columns in COLUMNS.items():
@@ -198,6 +217,7 @@ def instance_of(tables: Mapping[str, "pd.DataFrame"], costs: Mapping[str, float]
             raise InstanceError(
                 f"{name}: the column {missing[0]} is missing; it has {list(tables[name].columns)}"
             )
+        _filled(tables[name], name, _names(columns))
     parcel, per_km, backorder, most = (_cost(costs, name) for name in COSTS)
     if most < 1 or most != int(most):
         raise InstanceError("costs: max_parcels_per_order must be a whole number of at least 1")
@@ -207,13 +227,11 @@ def instance_of(tables: Mapping[str, "pd.DataFrame"], costs: Mapping[str, float]
         _index(orders, "orders", "order_id"),
     )
     order = _lookup(lines, "order_lines", "order_id", order_index, "orders.csv")
-    quantity = _whole(lines, "order_lines", "quantity", least=1)
+    quantity = _whole(lines, "order_lines", "quantity", 1)
     _once(lines, "order_lines", ["order_id", "line_id"])
     sku, names = pd.factorize(lines["sku"].to_numpy())
-    if (sku < 0).any():
-        raise InstanceError(f"order_lines, row {int(np.argmax(sku < 0)) + 2}: the sku is empty")
     at = _lookup(stock, "stock", "warehouse_id", site_index, "warehouses.csv")
-    available = _whole(stock, "stock", "available", least=0)
+    available = _whole(stock, "stock", "available", 0)
     _once(stock, "stock", ["warehouse_id", "sku"])
     held = pd.Index(names).get_indexer(stock["sku"].to_numpy())
     table = np.zeros((len(sites), max(1, len(names))), np.int64)
@@ -235,7 +253,7 @@ def instance_of(tables: Mapping[str, "pd.DataFrame"], costs: Mapping[str, float]
         unserved_cost=(backorder * units).astype(np.float64),
         stock=table,
         capacity=_capacity(sites),
-        max_parcels=np.full(len(orders), int(most), np.int64),
+        max_parcels=np.full(len(orders), max(1, min(int(most), len(sites))), np.int64),
         all_or_nothing=np.zeros(len(orders), np.bool_),
     )
     return Instance(
@@ -263,16 +281,32 @@ def great_circle_km(here: Floats, there: Floats) -> Floats:
 
 def _cost(costs: Mapping[str, float], name: str) -> float:
     value = costs.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < np.inf:
-        raise InstanceError(f"costs: {name} must be a number of at least 0, not {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST:
+        raise InstanceError(f"costs: {name} must be a number from 0 to {LARGEST:,}, not {value!r:.40}")
     return float(value)
+
+
+def _names(columns: Iterable[str]) -> list[str]:
+    """The columns that name something; the others hold figures."""
+    return [column for column in columns if column.endswith("_id") or column == "sku"]
+
+
+def _row(frame: "pd.DataFrame", table: str, bad: NDArray[np.bool_]) -> tuple[int, str]:
+    """The position of the first bad row, and its name as in a file with a heading."""
+    position = int(np.argmax(bad))
+    return position, f"{table}, row {int(frame.index[position]) + 2}"
+
+
+def _filled(frame: "pd.DataFrame", table: str, columns: list[str]) -> None:
+    for column in columns:
+        empty = (frame[column].isna() | (frame[column] == "")).to_numpy(np.bool_)
+        if empty.any():
+            raise InstanceError(f"{_row(frame, table, empty)[1]}: {column} is empty")
 
 
 def _index(frame: "pd.DataFrame", table: str, column: str) -> "pd.Index[Any]":
     import pandas as pd
 
-    if frame[column].isna().any():
-        raise InstanceError(f"{table}, row {int(frame[column].isna().argmax()) + 2}: {column} is empty")
     _once(frame, table, [column])
     return pd.Index(frame[column].to_numpy())
 
@@ -280,58 +314,58 @@ def _index(frame: "pd.DataFrame", table: str, column: str) -> "pd.Index[Any]":
 def _once(frame: "pd.DataFrame", table: str, columns: list[str]) -> None:
     twice = frame.duplicated(columns).to_numpy()
     if twice.any():
-        row = int(np.argmax(twice))
-        what = ", ".join(f"{column} {frame[column].iloc[row]}" for column in columns)
-        raise InstanceError(f"{table}, row {row + 2}: {what} stands there twice; keep one row")
+        position, row = _row(frame, table, twice)
+        what = ", ".join(f"{column} {frame[column].iloc[position]}" for column in columns)
+        raise InstanceError(f"{row}: {what} stands there twice; keep one row")
 
 
 def _lookup(frame: "pd.DataFrame", table: str, column: str, index: "pd.Index[Any]", where: str) -> Ints:
     found = np.asarray(index.get_indexer(frame[column].to_numpy()), np.int64)
     if (found < 0).any():
-        row = int(np.argmax(found < 0))
-        raise InstanceError(f"{table}, row {row + 2}: {column} {frame[column].iloc[row]} is not in {where}")
+        position, row = _row(frame, table, found < 0)
+        raise InstanceError(f"{row}: {column} {frame[column].iloc[position]} is not in {where}")
     return found
 
 
-def _numbers(frame: "pd.DataFrame", table: str, column: str) -> Floats:
+def _numbers(
+    frame: "pd.DataFrame",
+    table: str,
+    column: str,
+    low: int,
+    high: int,
+    *,
+    whole: bool = False,
+    remedy: str = "",
+) -> Floats:
     import pandas as pd
 
     values: Floats = pd.to_numeric(frame[column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    bad = ~np.isfinite(values)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise InstanceError(f"{table}, row {row + 2}: {column} {frame[column].iloc[row]!r} is not a number")
+    good = (values >= low) & (values <= high)
+    if whole:
+        good &= values == np.floor(values)
+    if not good.all():
+        position, row = _row(frame, table, ~good)
+        value = frame[column].iloc[position]
+        given = "empty" if pd.isna(value) else repr(str(value)[:40])
+        kind = "a whole number" if whole else "a number"
+        raise InstanceError(f"{row}: {column} must be {kind} from {low} to {high:,}, not {given}{remedy}")
     return values
 
 
-def _whole(frame: "pd.DataFrame", table: str, column: str, least: int) -> Ints:
-    values = _numbers(frame, table, column)
-    bad = (values < least) | (values != np.floor(values)) | (values > 2**40)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise InstanceError(
-            f"{table}, row {row + 2}: {column} must be a whole number from {least} up, "
-            f"not {frame[column].iloc[row]}"
-        )
-    return values.astype(np.int64)
+def _whole(frame: "pd.DataFrame", table: str, column: str, low: int, remedy: str = "") -> Ints:
+    return _numbers(frame, table, column, low, LARGEST, whole=True, remedy=remedy).astype(np.int64)
 
 
 def _places(frame: "pd.DataFrame", table: str) -> Floats:
-    places = np.stack([_numbers(frame, table, column) for column in ("latitude", "longitude")], axis=1)
-    bad = (np.abs(places) > (90.0, 180.0)).any(axis=1)
-    if bad.any():
-        raise InstanceError(f"{table}, row {int(np.argmax(bad)) + 2}: latitude or longitude is out of range")
-    return places
+    return np.stack(
+        [_numbers(frame, table, "latitude", -90, 90), _numbers(frame, table, "longitude", -180, 180)], axis=1
+    )
 
 
 def _capacity(sites: "pd.DataFrame") -> Ints:
-    import pandas as pd
-
-    given = pd.to_numeric(sites["parcel_capacity"], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    bad = (sites["parcel_capacity"].notna().to_numpy() & np.isnan(given)) | (given < 0)
-    bad |= ~np.isnan(given) & (given != np.floor(given))
-    if bad.any():
-        raise InstanceError(
-            f"warehouses, row {int(np.argmax(bad)) + 2}: parcel_capacity must be a whole number or empty"
-        )
-    return np.where(np.isnan(given), -1, np.nan_to_num(given)).astype(np.int64)
+    limited = sites["parcel_capacity"].notna().to_numpy()
+    capacity = np.full(len(sites), -1, np.int64)
+    capacity[limited] = _whole(
+        sites[limited], "warehouses", "parcel_capacity", 0, "; leave it empty for no limit"
+    )
+    return capacity

@@ -24,7 +24,7 @@ def route(
     time_limit: Annotated[
         float | None, typer.Option(min=0.0, help="Seconds for the search; by itself it ends when it is done.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same answer.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed gives the same answer.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Decide which warehouse ships each order line, and prove how far from the cheapest plan that is.
@@ -35,6 +35,10 @@ def route(
     began = time.monotonic()
     from warehouse_routing.instance_files import InstanceError, read_instance, route_instance
 
+    if not allocation.parent.is_dir():
+        raise ProblemError(f"{allocation} can't be written: there is no folder {allocation.parent}; make it")
+    if allocation.is_dir():
+        raise ProblemError(f"{allocation} can't be written: it is a folder; name a file in it")
     try:
         with err.status("routing") as status:
 
@@ -46,11 +50,12 @@ def route(
             answer = route_instance(
                 instance, policy=policy, time_limit=time_limit, seed=seed, progress=progress
             )
-            answer.allocation.to_csv(allocation, index=False)
     except InstanceError as error:
         raise ProblemError(str(error)) from error
+    try:
+        answer.allocation.to_csv(allocation, index=False)
     except OSError as error:
-        raise ProblemError(f"{allocation} can't be written: {error.strerror}") from error
+        raise ProblemError(f"{allocation} can't be written: {error.strerror or error}") from error
     # the bound is rounded down and the gap is taken from what is printed
     cost, bound = round(answer.cost, 2), math.floor(answer.lower_bound * 100) / 100
     gap = round(100 * (cost / bound - 1), 3) if bound > 0 else (0.0 if cost <= 0 else None)

@@ -92,6 +92,65 @@ def test_a_folder_without_tables_is_one_clear_line(tmp_path: Path) -> None:
     assert "warehouses.csv is missing" in str(result.exception)
 
 
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A folder with one order that one warehouse can ship."""
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    for name, text in {
+        "warehouses.csv": "warehouse_id,latitude,longitude,parcel_capacity\nLYS,45.75,4.85,\n",
+        "stock.csv": "warehouse_id,sku,available\nLYS,MUG,2\n",
+        "orders.csv": "order_id,latitude,longitude\n1,48.86,2.35\n",
+        "order_lines.csv": "order_id,line_id,sku,quantity\n1,1,MUG,2\n",
+        "costs.json": '{"parcel_cost": 4, "cost_per_km": 0.01, "backorder_cost_per_unit": 25,'
+        ' "max_parcels_per_order": 3}',
+    }.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def refusal(*arguments: object) -> str:
+    result = CliRunner().invoke(app, ["route", *map(str, arguments)])
+    assert isinstance(result.exception, ProblemError), result.output
+    return str(result.exception)
+
+
+def test_a_folder_that_is_a_file_is_told_as_what_cannot_be_read(small: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.csv"
+    complaint = refusal(small / "orders.csv", "--out", out)
+    assert "can't be read: Not a directory" in complaint
+    assert "a.csv" not in complaint
+
+
+def test_an_answer_that_has_no_place_is_told_before_anything_is_read(tmp_path: Path) -> None:
+    """The folder of tables is empty, so reading it would complain of that."""
+    missing = tmp_path / "missing"
+    assert f"there is no folder {missing}" in refusal(tmp_path, "--out", missing / "x.csv")
+    assert "it is a folder" in refusal(tmp_path, "--out", tmp_path)
+
+
+def test_an_answer_that_cannot_be_written_is_told_with_the_reason(small: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no full device here")
+    assert refusal(small, "--out", "/dev/full") == "/dev/full can't be written: No space left on device"
+
+
+@pytest.mark.parametrize(("seed", "taken"), [(2**31 - 1, True), (2**31, False), (2**80, False)])
+def test_a_seed_is_at_most_31_bits(small: Path, seed: int, taken: bool) -> None:
+    out = small / "a.csv"
+    result = CliRunner().invoke(app, ["route", str(small), "--out", str(out), "--seed", str(seed)])
+    assert (result.exit_code, out.exists()) == ((0, True) if taken else (2, False)), result.output
+
+
+def test_the_benchmark_says_what_it_misses(tmp_path: Path) -> None:
+    command = [sys.executable, str(Path(__file__).parents[2] / "benchmarks" / "routing.py"), "--json"]
+    environment = os.environ | {"ORDERHUB_ROUTING_BENCH": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 2
+    assert f"generate.py is not in {tmp_path}; set ORDERHUB_ROUTING_BENCH" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_help_teaches() -> None:
     result = CliRunner().invoke(app, ["route", "--help"])
     assert result.exit_code == 0

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.routing_rivals import highs
 from tests.warehouse_routing.solver_batches import batches, cost_of, least_cost, shop
 from warehouse_routing.batch import UNSERVED, Batch
 from warehouse_routing.solver import solve
@@ -53,6 +54,35 @@ def test_the_optimum_is_found_and_proven_where_plans_are_few(batch: Batch) -> No
     best = least_cost(batch)
     answer = solve(batch)
     assert answer.cost <= best * 1.0011 + NEAR
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    orders=st.integers(20, 60),
+    most_parcels=st.integers(1, 3),
+    tight=st.sampled_from([0.5, 0.8, 1.0, 1.2, 1.6]),
+    capacity=st.sampled_from([None, 0.6, 1.0, 1.4]),
+)
+def test_on_a_small_shop_s_batch_the_optimum_of_highs_lies_between_bound_and_cost(
+    seed: int, orders: int, most_parcels: int, tight: float, capacity: float | None
+) -> None:
+    batch = shop(orders, seed)
+    sites = len(batch.capacity)
+    batch = replace(
+        batch,
+        stock=np.floor(tight * batch.stock).astype(np.int64),
+        capacity=np.full(sites, -1 if capacity is None else int(capacity * orders / sites)),
+        max_parcels=np.full(orders, most_parcels),
+    )
+    best = highs(batch, integral=True, seconds=math.inf, gap=0.0)
+    cent = 0.01  # to which its figures are rounded
+    assert best["bound"] >= best["objective"] - cent
+    told: list[float] = []
+    answer = solve(batch, seed=seed, progress=lambda stage, cost, bound: told.append(bound))
+    paid = cost_of(batch, answer.site)  # inf where stock, room or the limit on parcels is broken
+    assert answer.cost == pytest.approx(paid)
+    assert max(answer.lower_bound, *told) - cent <= best["objective"] <= paid + cent
 
 
 @pytest.mark.parametrize("capacity", [False, True])
