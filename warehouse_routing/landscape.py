@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -182,10 +182,12 @@ def _times(
 ) -> tuple[Ints, Flags]:
     shape = (len(ways), len(orders), len(sites))
     arrives, late = np.zeros(shape, np.int64), np.zeros(shape, bool)
+    there = np.array([_last_day_there(one.order) for one in orders], np.int64)
     for w, (site, day) in enumerate(zip(sites, days, strict=True)):
         zone = ZoneInfo(site.time_zone)
         ship_by = _last_days([one.order.ship_by for one in orders], zone)
-        deliver_by = _last_days([one.order.deliver_by for one in orders], zone)
+        here = _last_days([one.order.deliver_by for one in orders], zone)
+        deliver_by = np.where(there > 0, there, here)
         table = np.array([arrival(day, transit).toordinal() for transit in range(LONGEST_TRANSIT)])
         for s, way in enumerate(ways):
             transit = way.transit_days[:, w]
@@ -201,6 +203,18 @@ def _last_days(moments: Sequence[datetime | None], zone: ZoneInfo) -> Ints:
         [date.max.toordinal() if one is None else one.astimezone(zone).date().toordinal() for one in moments],
         dtype=np.int64,
     )
+
+
+def _last_day_there(order: OrderToRoute) -> int:
+    """Ordinal of the day of promised arrival where the buyer is; 0 where that is not known.
+
+    The place's longitude gives its hour, counted down to a whole one: clocks are seldom behind that, so a
+    moment just before midnight is never taken for the next day.
+    """
+    if order.deliver_by is None or order.destination.precision is Precision.UNKNOWN:
+        return 0
+    hours = int(np.floor(order.destination.lon / 15))
+    return order.deliver_by.astimezone(timezone(timedelta(hours=hours))).date().toordinal()
 
 
 def _usable(rules: Sequence[Policy], ways: Sequence[Ways], late: Flags, arrives: Ints) -> Flags:

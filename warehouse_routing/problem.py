@@ -164,7 +164,10 @@ class OrderToRoute:
         country_code: ISO 3166-1 alpha-2 of the destination.
         channel: The name of its connection, for policies.
         service: The delivery service that the buyer asked for; empty if none is known.
-        deliver_by: When it must arrive, as promised, aware UTC.
+        postal_code: As people write it; it is kept without blanks and in capitals, as tariffs and sites
+            name beginnings of codes.
+        deliver_by: When it must arrive, as promised, aware UTC. The day counts, as it is at the destination;
+            at the site, if nobody knows where the destination is.
         excluded: Sites that must not ship it: their WMS has refused it, or given it up.
         standing: What was given to sites and may still be moved; `lines` include these units, and neither
             the problem's stock nor its free parcels do.
@@ -183,6 +186,9 @@ class OrderToRoute:
     deliver_by: datetime | None = None
     excluded: frozenset[str] = frozenset()
     standing: tuple[Standing, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "postal_code", "".join(self.postal_code.split()).upper())
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,11 @@ def reasons(
     words += [f"line {each.line_id}: {each.units} wait, {_why(each)}" for each in left]
     if next_best:
         words.append(_otherwise(next_best, amount))
-    if _by_money(measure, n):
-        words += [_worth(price, float(measure.waiting.max()), amount) for price in prices]
+    by_money = _by_money(measure, n)
+    words += [
+        _worth(price, float(measure.waiting.max()), amount) if by_money else _scarce(price)
+        for price in prices
+    ]
     if one.order.destination.precision not in ("exact", "unknown"):
         words.append(f"the destination is known by its {one.order.destination.precision} only")
     return tuple(words)
@@ -110,6 +113,11 @@ def _worth(price: ScarcePrice, waiting: float, amount: Amount) -> str:
     if price.price >= waiting / 4:
         return f"one more {goods} at {price.site} would let more be shipped"
     return f"one more {goods} at {price.site} would save about {amount(round(price.price))}"
+
+
+def _scarce(price: ScarcePrice) -> str:
+    """Without an amount: where another strategy than the cheapest comes first, prices are no money."""
+    return f"scarce: {price.sku or 'parcels of the day'} at {price.site}"
 
 
 def _why(one: Backorder) -> str:

@@ -147,7 +147,7 @@ def _known(
         backordered=not movable and any(line["backordered"] for line in lines),
         channel=row.channel,
         service=row.requested_service or "",
-        postal_code="".join((row.postal_code or "").split()).upper(),
+        postal_code=row.postal_code or "",
         deliver_by=row.deliver_by,
         excluded=excluded,
         standing=tuple(one.standing(ids) for one in movable),

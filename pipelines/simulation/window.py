@@ -133,7 +133,7 @@ def _past_order(
         ship_by=row.ship_by,
         channel=row.channel,
         service=row.requested_service or "",
-        postal_code="".join(code.split()).upper(),
+        postal_code=code,
         deliver_by=row.deliver_by,
     )
     return PastOrder(row.routed_at, to_route, waited)

@@ -199,10 +199,7 @@ def test_where_substitutes_may_go_no_least_cost_is_told(past: Past) -> None:
     assert answer["replayed"]["lower_bound_minor"] > 0
     assert any(note.startswith("The least possible cost is not known") for note in answer["notes"])
     assert "<td>not known</td>" in page_of(played)
-    (row,) = [
-        line for line in past.run("--policy", str(policy)).stdout.splitlines() if "least possible" in line
-    ]
-    assert "not known" in row
+    assert "not known" in past.run("--policy", str(policy)).stdout
 
 
 def test_the_command_shows_tables_to_people(past: Past) -> None:

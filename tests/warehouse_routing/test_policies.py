@@ -10,7 +10,7 @@ import pytest
 from tests.warehouse_routing.conftest import MONDAY, a_line, an_order
 from warehouse_routing.plan import Backorder, Cause, OrderPlan
 from warehouse_routing.policy import Override, Policy, Prices, Strategy
-from warehouse_routing.problem import Goods, Problem, Site
+from warehouse_routing.problem import Goods, Location, Precision, Problem, Site
 from warehouse_routing.router import plan
 from warehouse_routing.tariff import Rate, Tariff, linear_tariff
 
@@ -129,6 +129,26 @@ def test_overrides_hold_for_the_orders_that_they_name_and_the_later_one_wins(
     assert set(given(decided)) == {site_of_it}
 
 
+@pytest.mark.parametrize(
+    ("strategy", "words"),
+    [
+        (Strategy.FEWEST_PARCELS, "scarce: MUG at lyon"),
+        (Strategy.CHEAPEST, "one more unit of MUG at lyon would save about "),
+    ],
+)
+def test_the_goods_whose_scarcity_decided_are_named_whatever_the_strategy(
+    site: At, strategy: Strategy, words: str
+) -> None:
+    """Two want the only mug in Lyon; the other one comes from Berlin."""
+    stock = {("lyon", "MUG"): 1, ("berlin", "MUG"): 9}
+    both = decide((site("lyon"), site("berlin")), stock, an_order(1), an_order(2), strategies=(strategy,))
+    assert sorted(name for one in both for name in given(one)) == ["berlin", "lyon"]
+    for one in both:
+        assert [(price.sku, price.site) for price in one.prices] == [("MUG", "lyon")]
+        (told,) = [reason for reason in one.reasons if "MUG" in reason]
+        assert told.startswith(words)
+
+
 def test_a_price_on_late_parcels_is_weighed_against_the_tariff(site: At) -> None:
     sites = (site("lyon", cut_off=time(8)), site("berlin", cut_off=time(14)))
     rates = Tariff((Rate("parcel", 500, site="lyon"), Rate("parcel", 1100, site="berlin")))
@@ -140,6 +160,33 @@ def test_a_price_on_late_parcels_is_weighed_against_the_tariff(site: At) -> None
     assert (set(given(late)), late.cost) == ({"lyon"}, 900)
     (kept,) = decide(sites, BOTH, today, prices=Prices(late=700), **cheapest)
     assert set(given(kept)) == {"berlin"}
+
+
+@pytest.mark.parametrize(("transit_days", "late"), [(1, True), (0, False)])
+def test_a_promised_day_is_the_destination_s(site: At, transit_days: int, late: bool) -> None:
+    """2 November, 23:59 in Los Angeles, is 3 November in Lyon."""
+    rates = Tariff((Rate("express", 1900, transit_days=transit_days),))
+    order = an_order(
+        1,
+        country_code="US",
+        destination=Location(34.05, -118.24, Precision.EXACT),
+        deliver_by=datetime(2026, 11, 3, 7, 59, tzinfo=UTC),
+    )
+    (decided,) = decide((site("lyon"),), BOTH, order, tariff=rates)
+    assert [(one.arrives, one.late) for one in decided.assignments] == [
+        (date(2026, 11, 2 + transit_days), late)
+    ]
+
+
+def test_a_promised_day_at_an_unknown_place_is_the_site_s(site: At) -> None:
+    rates = Tariff((Rate("express", 1900, transit_days=1),))
+    order = an_order(
+        1,
+        destination=Location(0.0, 0.0, Precision.UNKNOWN),
+        deliver_by=datetime(2026, 11, 2, 23, 30, tzinfo=UTC),  # 3 November, 0:30 in Lyon
+    )
+    (decided,) = decide((site("lyon"),), BOTH, order, tariff=rates)
+    assert [one.late for one in decided.assignments] == [False]
 
 
 def test_transit_days_count_toward_the_promised_arrival(site: At) -> None:
@@ -182,6 +229,15 @@ def test_hazardous_and_oversize_goods_leave_only_where_they_may(site: At) -> Non
     assert decided.candidates[0].ruled_out == ("may not ship hazardous goods (MUG)",)
     (nowhere,) = decide(sites[:1], stock, an_order(1), goods=goods)
     assert nowhere.backorders == (Backorder("1", 1, Cause.GOODS),)
+
+
+@pytest.mark.parametrize("code", ["sw1a 1aa", "SW1A1AA", " SW1A  1aa "])
+def test_a_postal_code_means_the_same_however_it_is_written(site: At, code: str) -> None:
+    westminster = (site("lyon", postal_codes={"GB": ("SW1A",)}),)
+    rates = Tariff((Rate("parcel", 500), Rate("parcel", 900, postal_codes=("SW1A1",))))
+    order = an_order(1, country_code="GB", postal_code=code)
+    (decided,) = decide(westminster, BOTH, order, tariff=rates)
+    assert (set(given(decided)), decided.cost) == ({"lyon"}, 900)
 
 
 def test_postal_codes_and_refusals_close_a_site_to_an_order(site: At) -> None:
