@@ -1,6 +1,7 @@
 """Vendors that refuse something in words that tell who the buyer is: the words are kept, the buyer is not."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from order_store.events import timeline
 from pipelines.services.amend import amend_orders
 from pipelines.services.dispatch import dispatch
 from sandbox.world import ShopOrder
+from tests.canaries import found_in, words_of
 
 OpenDesk = Callable[..., Any]
 SPOON = "SPOON-BRASS"
@@ -31,7 +33,9 @@ def names_nobody(text: str, order: ShopOrder) -> bool:
 
 
 @pytest.mark.parametrize(("wms", "warehouse"), WMSS)
-def test_a_refused_cancellation_names_nobody(open_desk: OpenDesk, wms: str, warehouse: str) -> None:
+def test_a_refused_cancellation_names_nobody(
+    open_desk: OpenDesk, tmp_path: Path, wms: str, warehouse: str
+) -> None:
     desk = open_desk("shopify-eu", wms)
     order = desk.place("shopify-eu", (SPOON, 2))
     desk.allocate(order, warehouse)
@@ -45,10 +49,11 @@ def test_a_refused_cancellation_names_nobody(open_desk: OpenDesk, wms: str, ware
     kept = told(desk, order, wms)
     assert "[...]" in kept
     assert names_nobody(kept, order), kept
+    assert found_in(tmp_path, words_of([order])) == {}
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_a_refused_confirmation_names_nobody(open_desk: OpenDesk, channel: str) -> None:
+def test_a_refused_confirmation_names_nobody(open_desk: OpenDesk, tmp_path: Path, channel: str) -> None:
     desk = open_desk(channel, "tryton-lyon")
     order = desk.place(channel, (SPOON, 1), country="GB" if channel == "amazon-uk" else "US")
     picklist_id = desk.allocate(order, "LYS")
@@ -60,3 +65,4 @@ def test_a_refused_confirmation_names_nobody(open_desk: OpenDesk, channel: str) 
     kept = told(desk, order, channel)
     assert ("[...]" in kept) == (channel in ("shopify-eu", "amazon-uk")), "of the others only a code is kept"
     assert names_nobody(kept, order), kept
+    assert found_in(tmp_path, words_of([order])) == {}
