@@ -87,7 +87,8 @@ class ToldFulfilment:
 class Refunded:
     """Money given back, with line id to units; `restock` says whether the goods come back.
 
-    `reason` is a word of normalization's ReturnReason, as plain text.
+    `reason` is a word of normalization's ReturnReason, as plain text. `cancelled` are those of the units that
+    were never sent and are not wanted any more, worth `cancelled_amount`.
     """
 
     refund_id: str
@@ -97,6 +98,13 @@ class Refunded:
     reason: str
     refunded_at: datetime
     restock: bool = False
+    cancelled: Mapping[str, int] = field(default_factory=dict)
+    cancelled_amount: int = 0
+
+    def came_back(self) -> dict[str, int]:
+        """Units that were sent and came back, by line id."""
+        left = {line_id: units - self.cancelled.get(line_id, 0) for line_id, units in self.lines.items()}
+        return {line_id: units for line_id, units in left.items() if units} if self.restock else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +172,11 @@ class ShopOrder:
             if line.line_id == line_id:
                 return line
         raise KeyError(line_id)
+
+    @property
+    def cancels_unsent(self) -> bool:
+        """Whether restocking units that were not sent cancels them; only Shopify tells the two apart."""
+        return self.external_id.startswith("gid://shopify/")
 
     def told_units(self, line_id: str) -> int:
         """Units of a line that the channel was told are fulfilled."""

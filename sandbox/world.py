@@ -153,12 +153,21 @@ class World:
         shipping: int = 0,
         restock: bool = False,
     ) -> Refunded:
-        """The merchant gives money back for units of lines, and for shipping if asked."""
-        amount = shipping
+        """The merchant gives money back for units of lines, and for shipping if asked.
+
+        On Shopify units that are restocked before they were fulfilled are cancelled, the others returned.
+        """
+        amount, cancelled, cancelled_amount = shipping, dict[str, int](), 0
         for line_id, units in lines.items():
             line = order.line(line_id)
             total, before, current = line.amounts(order.taxes_included).total, line.refunded, line.current
             amount += total * (before + units) // current - total * before // current
+            if restock and order.cancels_unsent:
+                unsent = min(units, max(current - order.told_units(line_id), 0))
+                cancelled[line_id] = unsent
+                cancelled_amount += total * (before + unsent) // current - total * before // current
+                line.removed += unsent
+                units -= unsent
             line.refunded += units
             line.returned += units if restock else 0
         refund = Refunded(
@@ -169,6 +178,8 @@ class World:
             reason,
             self.now,
             restock,
+            cancelled,
+            cancelled_amount,
         )
         order.refunds.append(refund)
         self.touch(order)

@@ -8,7 +8,7 @@ from typing import Any
 from sandbox.orders import EXPONENTS, AskedBack
 from sandbox.vendors.shopify_selection import Connection
 from sandbox.vendors.shopify_work import Work
-from sandbox.world import LineAmounts, Person, Refunded, ShopOrder, SoldLine, half_up
+from sandbox.world import LineAmounts, Person, ShopOrder, SoldLine, half_up
 
 Record = dict[str, Any]
 
@@ -55,6 +55,7 @@ def order_record(order: ShopOrder, works: list[Work]) -> Record:
     full = [replace(line, removed=0).amounts(order.taxes_included) for line in order.lines]
     shipping = _shipping_full(order)
     refunded = sum(refund.amount for refund in order.refunds)
+    for_current = refunded - sum(refund.cancelled_amount for refund in order.refunds)
     paid = sum(amounts.total for amounts in full) + shipping.total
     return {
         "__typename": "Order",
@@ -75,10 +76,10 @@ def order_record(order: ShopOrder, works: list[Work]) -> Record:
         "dutiesIncluded": False,
         "currencyCode": order.currency,
         "presentmentCurrencyCode": order.buyer_currency or order.currency,
-        "displayFinancialStatus": _financial_status(order, refunded),
+        "displayFinancialStatus": _financial_status(order, refunded, for_current),
         "displayFulfillmentStatus": _fulfillment_status(order, works),
         "totalPriceSet": bag(paid, order),
-        "currentTotalPriceSet": bag(order.total() - refunded, order),
+        "currentTotalPriceSet": bag(order.total() - for_current, order),
         "totalTaxSet": bag(sum(amounts.tax for amounts in full) + shipping.tax, order),
         "totalDiscountsSet": bag(sum(amounts.discount for amounts in full), order),
         "totalRefundedSet": bag(refunded, order),
@@ -262,30 +263,42 @@ def _transactions(order: ShopOrder, paid: int) -> list[Record]:
 
 def _refunds(order: ShopOrder) -> list[Record]:
     before: dict[str, int] = {}
-    return [_refund(order, refund, before) for refund in order.refunds]
+    return [_refund(order, at, before) for at in range(len(order.refunds))]
 
 
-def _refund(order: ShopOrder, refund: Refunded, before: dict[str, int]) -> Record:
+def _refund(order: ShopOrder, at: int, before: dict[str, int]) -> Record:
+    refund = order.refunds[at]
     lines: list[Record] = []
     for line_id, units in refund.lines.items():
         line = order.line(line_id)
-        amounts, start = line.amounts(order.taxes_included), before.get(line_id, 0)
-        total, tax = (
-            amount * (start + units) // line.current - amount * start // line.current if line.current else 0
-            for amount in (amounts.total, amounts.tax)
-        )
-        before[line_id] = start + units
-        lines.append(
-            {
-                "id": f"gid://shopify/RefundLineItem/{refund.refund_id}{len(lines):02d}",
-                "quantity": units,
-                "restockType": "RETURN" if refund.restock else "NO_RESTOCK",
-                "restocked": refund.restock,
-                "subtotalSet": bag(total if order.taxes_included else total - tax, order),
-                "totalTaxSet": bag(tax, order),
-                "lineItem": {"id": line_id},
-            }
-        )
+        since = sum(one.cancelled.get(line_id, 0) for one in order.refunds[at:])
+        line = replace(line, removed=line.removed - since)
+        amounts = line.amounts(order.taxes_included)
+        unsent = refund.cancelled.get(line_id, 0)
+        start = before.get(line_id, 0)
+        for kind, part in (
+            ("CANCEL", unsent),
+            ("RETURN" if refund.restock else "NO_RESTOCK", units - unsent),
+        ):
+            if not part:
+                continue
+            total, tax = (
+                amount * (start + part) // line.current - amount * start // line.current
+                for amount in (amounts.total, amounts.tax)
+            )
+            start += part
+            lines.append(
+                {
+                    "id": f"gid://shopify/RefundLineItem/{refund.refund_id}{len(lines):02d}",
+                    "quantity": part,
+                    "restockType": kind,
+                    "restocked": refund.restock,
+                    "subtotalSet": bag(total if order.taxes_included else total - tax, order),
+                    "totalTaxSet": bag(tax, order),
+                    "lineItem": {"id": line_id},
+                }
+            )
+        before[line_id] = start - unsent
     tax = _tax_inside(refund.shipping, order.shipping_tax_rate)
     shipping = {
         "id": f"gid://shopify/RefundShippingLine/{refund.refund_id}",
@@ -298,7 +311,7 @@ def _refund(order: ShopOrder, refund: Refunded, before: dict[str, int]) -> Recor
         "note": refund.reason,
         "createdAt": moment(refund.refunded_at),
         "totalRefundedSet": bag(refund.amount, order),
-        "return": {"id": f"gid://shopify/Return/{refund.refund_id}"} if refund.restock else None,
+        "return": {"id": f"gid://shopify/Return/{refund.refund_id}"} if refund.came_back() else None,
         "refundLineItems": Connection(lines),
         "refundShippingLines": Connection([shipping] if refund.shipping else []),
         "orderAdjustments": Connection(),
@@ -307,9 +320,9 @@ def _refund(order: ShopOrder, refund: Refunded, before: dict[str, int]) -> Recor
 
 def _returns(order: ShopOrder) -> list[Record]:
     came_back = [
-        _return(order, AskedBack(refund.refund_id, refund.lines, "CLOSED", refund.reason, refund.refunded_at))
+        _return(order, AskedBack(refund.refund_id, lines, "CLOSED", refund.reason, refund.refunded_at))
         for refund in order.refunds
-        if refund.restock
+        if (lines := refund.came_back())
     ]
     return came_back + [_return(order, asked) for asked in order.asked_back]
 
@@ -341,8 +354,8 @@ def _return(order: ShopOrder, asked: AskedBack) -> Record:
     }
 
 
-def _financial_status(order: ShopOrder, refunded: int) -> str:
-    if order.payment == "refunded" or (refunded and refunded >= order.total()):
+def _financial_status(order: ShopOrder, refunded: int, for_current: int) -> str:
+    if order.payment == "refunded" or (refunded and for_current >= order.total()):
         return "REFUNDED"
     if refunded:
         return "PARTIALLY_REFUNDED"

@@ -50,6 +50,26 @@ def test_amounts_are_the_worlds_through_edits_and_refunds(shop: Shop, taxes_incl
     assert canonical.returns[0].reason == "wrong_item"
 
 
+@pytest.mark.parametrize("taxes_included", [True, False])
+def test_of_restocked_units_the_unsent_are_cancelled_and_the_sent_returned(
+    shop: Shop, taxes_included: bool
+) -> None:
+    order = two_lines(shop, discount_rate=Decimal("0.15"), country="DE")
+    order.taxes_included = taxes_included
+    first = order.lines[0].line_id
+    shop.world.tell(order, {first: 1}, "UPS", "1Z9")
+    refund = shop.world.refund(order, {first: 2}, "wrong_item", restock=True)
+    canonical = shop.canonical(order)
+    check_amounts(canonical, order)
+    assert canonical.lines
+    found = canonical.lines[0]
+    assert (found.ordered, found.cancelled, found.returned, found.fulfilled) == (2, 1, 1, 1)
+    assert canonical.totals
+    assert canonical.totals.refunded.minor == refund.amount
+    assert canonical.returns
+    assert [line.quantity for line in canonical.returns[0].lines] == [1]
+
+
 def test_s17_one_of_two_discounted_units_is_removed(shop: Shop) -> None:
     order = two_lines(shop, discount_rate=Decimal("0.2"), shipping=0, country="US")
     line = order.lines[0]
