@@ -78,8 +78,8 @@ class SharedPacer:
         self._now = now
         self._sleep = sleep
 
-    def acquire(self, bucket: str, cost: int = 1) -> None:
-        """Wait until `cost` units may be spent, and spend them.
+    def acquire(self, bucket: str, cost: int = 1, spare: int = 0) -> None:
+        """Wait until `cost` units may be spent and `spare` are left, and spend the former.
 
         A cost above the burst takes the whole bucket: it could never be admitted otherwise.
 
@@ -87,7 +87,7 @@ class SharedPacer:
             RateLimited: If that takes longer than the bound; nothing is spent then.
         """
         waited = 0.0
-        while (wait := self._missing(bucket, cost)) > 0:
+        while (wait := self._missing(bucket, cost, spare)) > 0:
             if waited + wait > self._bound:
                 raise RateLimited(
                     f"{self._connection}: {bucket} is spent for {wait:.1f} s", timedelta(seconds=wait)
@@ -100,7 +100,7 @@ class SharedPacer:
         now = self._now()
         self._file.pause(self._name(bucket), now, now + seconds)
 
-    def _missing(self, bucket: str, cost: int) -> float:
+    def _missing(self, bucket: str, cost: int, spare: int) -> float:
         """Seconds until it is worth asking again; 0 if the units were spent."""
         now = self._now()
         paused = self._file.paused_until(self._name(bucket), now) - now
@@ -109,7 +109,7 @@ class SharedPacer:
         rate = self._rates.get(bucket)
         if rate is None:
             return 0.0
-        store = _SharedState(self._file, self._name(bucket))
+        store = _SharedState(self._file, self._name(bucket), spare)
         decision = store.check(TokenBucket(), [rate], int(now * 1000), min(cost, rate.burst))
         return 0.0 if decision.allowed else (decision.retry_after_ms or 1) / 1000
 
@@ -125,15 +125,18 @@ def _limit(rate: Rate) -> LimitRate:
 class _SharedState(StateStore):
     """One bucket's number in the pacing file."""
 
-    def __init__(self, file: "_PacingFile", name: str) -> None:
+    def __init__(self, file: "_PacingFile", name: str, spare: int) -> None:
         self._file = file
         self._name = name
+        self._spare = spare
 
     def check(self, algorithm: StateAlgorithm, rates: list[LimitRate], now: int, weight: int) -> Decision:
         """Take one step of the algorithm with no other process in between."""
         with self._file.transaction() as connection:
             state = self._load(connection, rates, now)
             advanced, decision = algorithm.step(rates, state, now, weight)
+            if self._spare:
+                _, decision = algorithm.step(rates, state, now, min(weight + self._spare, rates[0].burst))
             if decision.allowed:
                 connection.execute(
                     "INSERT INTO bucket VALUES (?, ?) ON CONFLICT (name)"

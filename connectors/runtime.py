@@ -80,8 +80,11 @@ class MemoryTokens:
 class Pacer(Protocol):
     """Keeps all processes that use a connection inside the vendor's limits together."""
 
-    def acquire(self, bucket: str, cost: int = 1) -> None:
-        """Wait until `cost` units may be spent. Raises RateLimited if that takes longer than a call may."""
+    def acquire(self, bucket: str, cost: int = 1, spare: int = 0) -> None:
+        """Wait until `cost` units may be spent and `spare` units are left for what is more urgent.
+
+        Raises RateLimited if that takes longer than a call may.
+        """
         ...
 
     def pause(self, bucket: str, seconds: float) -> None:
@@ -92,7 +95,7 @@ class Pacer(Protocol):
 class NoPacing:
     """For tests and for vendors without limits."""
 
-    def acquire(self, bucket: str, cost: int = 1) -> None:
+    def acquire(self, bucket: str, cost: int = 1, spare: int = 0) -> None:
         """Do not wait."""
 
     def pause(self, bucket: str, seconds: float) -> None:

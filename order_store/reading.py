@@ -79,6 +79,13 @@ def begin_window(
     )
 
 
+def keep_place(tx: Connection, connection_id: int, stream: str, place: str, now: datetime) -> None:
+    """Note how far something has come that goes round and round, and has no windows."""
+    key = {"connection_id": connection_id, "stream": stream}
+    tx.execute(insert_or_ignore(tx, read_state), [key | {"changed_at": now}])
+    tx.execute(_mine(connection_id, stream).values(bookmark=place, changed_at=now))
+
+
 def move_bookmark(
     tx: Connection,
     connection_id: int,

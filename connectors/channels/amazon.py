@@ -41,6 +41,8 @@ from connectors.runtime import NoPacing, Pacer, Rate, Runtime, Token
 
 ORDERS = "/orders/2026-01-01/orders"
 SEARCH, GET, CONFIRM = "searchOrders", "getOrder", "confirmShipment"
+UNHURRIED = "searchOrders without hurry"
+"""The same bucket, of which half a burst is left for what has just changed."""
 RATES: Mapping[str, Rate] = {SEARCH: Rate(0.0056, 20), GET: Rate(0.5, 30), CONFIRM: Rate(2.0, 10)}
 """The usage plans of the specifications, in force until an answer states another rate."""
 
@@ -138,10 +140,13 @@ class Amazon:
         }
 
     def read(self, stream: str, window: Window, bookmark: str | None = None) -> Iterator[Page]:
-        """Read orders with searchOrders; the bookmark is Amazon's pagination token."""
+        """Read orders with searchOrders; the bookmark is Amazon's pagination token, good for 24 hours.
+
+        It goes with the parameters that it was given for (spec), so it says whether the upper bound was one.
+        """
         if stream not in self.streams:
             raise KeyError(stream)
-        return guarded(self._pages(self._filter(stream, window), bookmark), self.connection)
+        return guarded(self._pages(stream, window, bookmark or ""), self.connection)
 
     def read_one(self, stream: str, external_id: str) -> Page:
         """Read one order with getOrder, which shows cancellation requests that lists may hide."""
@@ -185,7 +190,7 @@ class Amazon:
         known = {package.get("packageReferenceId") for package in order.get("packages") or ()}
         return WriteResult(Outcome.APPLIED, wanted) if wanted in known else None
 
-    def _filter(self, stream: str, window: Window) -> dict[str, str]:
+    def _filter(self, stream: str, window: Window, bounded: bool) -> dict[str, str]:
         params = {
             "marketplaceIds": ",".join(self._settings["marketplace_ids"].replace(" ", "").split(",")),
             "maxResultsPerPage": "100",
@@ -199,32 +204,41 @@ class Amazon:
             else ("lastUpdatedAfter", "lastUpdatedBefore")
         )
         params[after] = _stamp(window.since)
-        if window.until <= self._runtime.clock.now() - BEFORE_MARGIN:
+        if bounded:
             params[before] = _stamp(window.until)
         return params
 
-    def _pages(self, params: Mapping[str, str], bookmark: str | None) -> Iterator[Page]:
-        token, resumed = bookmark, bookmark is not None
+    def _pages(self, stream: str, window: Window, bookmark: str) -> Iterator[Page]:
+        token, _, bound = bookmark.partition(" ")
+        resumed = bool(token)
+        bounded = bool(bound) if resumed else self._may_be_bounded(window)
+        bucket = SEARCH if stream == "orders" else UNHURRIED
         while True:
+            params = self._filter(stream, window, bounded)
             asked = {**params, "paginationToken": token} if token else params
             try:
-                answer = self._send(SEARCH, Request("GET", ORDERS, asked))
+                answer = self._send(SEARCH, Request("GET", ORDERS, asked), bucket)
             except _Refused:
                 if not resumed:
                     raise
-                token, resumed = None, False  # the token has run out: the window is read from its start
+                token, resumed = "", False  # the token has run out: the window is read from its start
+                bounded = self._may_be_bounded(window)
                 continue
             resumed = False
             answer = answer.mended()
             found = _decoded(answer, _Search)
-            token = (found.pagination or {}).get("nextToken") or None
+            token = (found.pagination or {}).get("nextToken") or ""
             records = [_record(answer, order) for order in found.orders]
-            yield Page("orders", records, answer.observed_at, answer.vendor_time, token)
-            if token is None:
+            mark = f"{token} bounded" if bounded else token
+            yield Page("orders", records, answer.observed_at, answer.vendor_time, mark if token else None)
+            if not token:
                 return
 
-    def _send(self, operation: str, request: Request) -> Answer:
-        request = dataclasses.replace(request, bucket=operation)
+    def _may_be_bounded(self, window: Window) -> bool:
+        return window.until <= self._runtime.clock.now() - BEFORE_MARGIN
+
+    def _send(self, operation: str, request: Request, bucket: str | None = None) -> Answer:
+        request = dataclasses.replace(request, bucket=bucket or operation)
         transport = self._transports[operation]
         try:
             answer = transport.send(request)
@@ -288,9 +302,11 @@ class _StatedRates:
         self._stated: dict[str, float] = {}
         self._pacer = self._make()
 
-    def acquire(self, bucket: str, cost: int = 1) -> None:
+    def acquire(self, bucket: str, cost: int = 1, spare: int = 0) -> None:
         """Wait for the operation's turn."""
-        self._pacer.acquire(self._name(bucket), cost)
+        if bucket == UNHURRIED:
+            spare = RATES[SEARCH].burst // 2
+        self._pacer.acquire(self._name(bucket), cost, spare)
 
     def pause(self, bucket: str, seconds: float) -> None:
         """Amazon asked for a pause of this operation."""
@@ -326,6 +342,7 @@ class _StatedRates:
         return f"{self._connection}/rate/{operation}"
 
     def _name(self, operation: str) -> str:
+        operation = SEARCH if operation == UNHURRIED else operation
         stated = self._stated.get(operation)
         return operation if stated is None else f"{operation}@{stated:g}"
 

@@ -47,19 +47,10 @@ from connectors.pagination import guarded
 from connectors.runtime import Runtime, Token
 
 PAGE = 100
-OPEN_STATES = (
-    "ArrangingPayment",
-    "PaymentAuthorized",
-    "PaymentSettled",
-    "PartiallyShipped",
-    "PartiallyDelivered",
-    "Modifying",
-    "ArrangingAdditionalPayment",
-)
-"""States of placed orders in which something still has to happen (core's default order process).
-
-The first is seen only in shops whose OrderPlacedStrategy takes orders before they are paid.
-"""
+DRAFT = "Draft"
+"""An administrator's draft: not active, and never placed before it is completed."""
+FINISHED_STATES = ("Shipped", "Delivered", "Cancelled")
+"""States in which nothing has to happen any more. Every other one counts as open, a shop's own too."""
 TOKEN_LIFE = timedelta(hours=12)
 """Well under the default session duration of a year; a shop with a shorter one answers FORBIDDEN."""
 
@@ -170,16 +161,16 @@ class Vendure:
         A list that shrinks between two pages (an edited order leaves the window) moves up by as many
         places, so the read goes back by them, and no order is skipped.
         """
-        skip, expected = int((bookmark or "0").partition(":")[0]), None
+        skip, expected = (int(number or 0) for number in (bookmark or "0:").split(":"))
         while True:
             options = {"skip": skip, "take": PAGE, "sort": {"id": "ASC"}, "filter": order_filter}
             answer = self._send(ORDERS, {"options": options}).mended()
             found = self._data(answer, _Orders).orders
             items, total = found.items, found.total_items
-            gone = max((expected or total) - total, 0)
+            gone = max(expected - total, 0)
             expected = total
             skip = max(skip - gone, 0) if gone else skip + len(items)
-            more = bool(items) and skip < total
+            more = (bool(items) or gone > 0) and skip < total
             yield Page(
                 "orders",
                 tuple(_record(answer, item) for item in items),
@@ -259,12 +250,12 @@ class Vendure:
 
 def _filter(stream: str, window: Window) -> Json:
     span = {"between": {"start": _iso(window.since), "end": _iso(window.until)}}
-    placed = {"active": {"eq": False}}
+    placed = {"active": {"eq": False}, "state": {"notEq": DRAFT}}
     if stream == "orders":
         return placed | {"_or": [{"orderPlacedAt": span}, {"updatedAt": span}]}
     if stream == "orders_created":
         return placed | {"orderPlacedAt": span}
-    return placed | {"state": {"in": list(OPEN_STATES)}}
+    return placed | {"state": {"notIn": [DRAFT, *FINISHED_STATES]}}
 
 
 def _iso(moment: datetime) -> str:

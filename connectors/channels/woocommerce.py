@@ -46,6 +46,8 @@ BEGINNING = datetime(2011, 9, 27, tzinfo=UTC)
 """WooCommerce's first release: the open orders are wanted whatever their age."""
 
 OPEN_STATUSES = "pending,on-hold,processing"
+DRAFT_STATUSES = ("checkout-draft", "auto-draft")
+"""Baskets at the checkout and orders that somebody is typing in: none of them is placed, so none is read."""
 CLOSED_STATUSES = ("cancelled", "refunded", "failed", "trash")
 """Orders that a shipment must not bring back to life by completing them."""
 
@@ -59,6 +61,7 @@ class _Row(msgspec.Struct):
     """What reading needs of an order; plugins put anything into any of it."""
 
     id: Any = None
+    status: Any = None
     date_modified_gmt: Any = None
     date_created_gmt: Any = None
     refunds: msgspec.Raw = msgspec.Raw(b"[]")
@@ -67,6 +70,11 @@ class _Row(msgspec.Struct):
     def external_id(self) -> str | None:
         """The order's id, as text; None if it has none that can be read."""
         return None if self.id is None or is_cut(str(self.id)) else str(self.id)
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether nobody has placed it."""
+        return str(self.status).removeprefix("wc-") in DRAFT_STATUSES
 
     @property
     def is_refunded(self) -> bool:
@@ -194,7 +202,7 @@ class WooCommerce:
             answer = self._transport.send(request).mended()
             rows = [(raw, _row(raw)) for raw in _decoded(answer, list[msgspec.Raw])]
             following = _next(place, [row for _, row in rows], by) if len(rows) >= PAGE_SIZE else None
-            records = [self._record(answer, raw, row) for raw, row in rows]
+            records = [self._record(answer, raw, row) for raw, row in rows if not row.is_draft]
             mark = None if following is None else msgspec.json.encode(following).decode()
             yield Page("orders", records, answer.observed_at, answer.vendor_time, mark)
             if following is None:

@@ -150,7 +150,7 @@ def _canonical(wire: Order, context: Context) -> CanonicalOrder:
     sums = sums_of(wire, currency, warnings)
     paid = payments(wire, currency, warnings) if wire.transactions is not UNSET else UNSET
     ship_by, deliver_by = _promises(wire)
-    none = "none"
+    status = (wire.display_financial_status or "none", wire.display_fulfillment_status or "none")
     updated_at = utc_or_none(wire.updated_at, "updatedAt")
     made = CanonicalOrder(
         connection=context.connection,
@@ -165,7 +165,7 @@ def _canonical(wire: Order, context: Context) -> CanonicalOrder:
         cancelled_at=utc_or_none(wire.cancelled_at, "cancelledAt"),
         cancel_reason=wire.cancel_reason.lower() if wire.cancel_reason else None,
         state=_state(wire, warnings),
-        channel_status=f"{wire.display_financial_status or none} / {wire.display_fulfillment_status or none}",
+        channel_status=" / ".join((*status, "test order") if wire.test else status),
         currency=currency,
         buyer_currency=buyer_currency,
         taxes_included=wire.taxes_included,
@@ -224,8 +224,8 @@ def _state(wire: Order, warnings: list[str]) -> ChannelState:
         return ChannelState.CANCELLED
     if wire.closed:
         return ChannelState.CLOSED
-    if not wire.confirmed:
-        return ChannelState.PENDING
+    if wire.test or not wire.confirmed:
+        return ChannelState.PENDING  # nobody pays for a test order: it is held, and never shipped
     status = wire.display_fulfillment_status
     state = _STATES.get(status) if status else None
     if state is None:

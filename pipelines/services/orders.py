@@ -1,34 +1,25 @@
 """Reads a channel's orders: what changed, what is open, one day's creations, or one order."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import Connection as Transaction
 from sqlalchemy import select
 
 from connectors.contract import Page, Window
 from connectors.errors import RecordMissing
 from normalization import registry
+from normalization.statuses import ChannelState, OrderStatus
 from normalization.verification import verify
 from order_store.catalogue import catalogue_view
 from order_store.connections import connection_id
-from order_store.leases import LeaseLost, acquire_lease, new_owner, release_lease, renew_lease
-from order_store.reading import begin_window, complete_window, read_marks
+from order_store.reading import keep_place, read_marks
 from order_store.schema.base import to_micros
 from order_store.schema.orders import holds, orders
 from pipelines.hub import Hub
 from pipelines.services.counts import PageCounts
 from pipelines.services.ingest import Channel, adopt_unrecorded, ingest_page
-from pipelines.services.reading import (
-    LEASE,
-    TAKEN_OVER,
-    InTransaction,
-    ReadResult,
-    lease_name,
-    read_stream,
-)
+from pipelines.services.reading import InTransaction, ReadResult, StorePage, read_marked, read_stream
 
 CHANGES = "orders"
 OPEN = "orders_open"
@@ -36,12 +27,17 @@ CREATED = "orders_created"
 REFETCH = ("address_missing",)
 """Holds whose cause may be an answer that left something out: the order is asked for again."""
 AGAIN_AT_ONCE = 50
+SINGLE, TURN = "single_orders", "orders_turn"
+FINISHED = (OrderStatus.SHIPPED, OrderStatus.DELIVERED, OrderStatus.CANCELLED)
+CHANNEL_IS_DONE = (ChannelState.CLOSED, ChannelState.CANCELLED)
 RECONCILED = "orders_reconciled"
 RECONCILE_EVERY, RECONCILE_BACK = timedelta(days=1), timedelta(days=30)
 
 
 def sync_orders(hub: Hub, connection: str) -> list[ReadResult]:
-    """Read what changed since the last time, then the open orders where that is due.
+    """Read what changed, then the open orders, single orders, and those of late, where they are due.
+
+    Where the vendor's rate is spent, the open orders and the reconciliation go on in the next round.
 
     Raises:
         connectors.errors.ConnectorError: What was stored so far stays; the next read resumes there.
@@ -54,15 +50,13 @@ def sync_orders(hub: Hub, connection: str) -> list[ReadResult]:
     adopted = adopt_unrecorded(hub.store, hub.landing, channel, now=hub.clock.now())
     results = [read_stream(hub, connection, CHANGES, store)]
     results[0] = replace(results[0], counts=results[0].counts + adopted)
-    again = _held_for_lack(hub, connection)
     if OPEN in hub.connector(connection).streams:
-        before = hub.clock.now()
-        results.append(read_stream(hub, connection, OPEN, store))
-        if not results[-1].skipped:
-            again |= _no_longer_listed(hub, connection, before)
-    results.append(_fetch_again(hub, channel, sorted(again)))
-    if reconciled := _reconcile(hub, connection):
-        results.append(reconciled)
+        if _reconciliation_has_its_turn(hub, connection):
+            results.append(ReadResult(connection, OPEN, skipped="the reconciliation has its turn"))
+        else:
+            results.append(read_stream(hub, connection, OPEN, store))
+    results.append(_fetch_again(hub, channel))
+    results.append(_reconcile(hub, connection, store))
     return results
 
 
@@ -86,40 +80,30 @@ def backfill_orders(
     return result
 
 
-def _reconcile(hub: Hub, connection: str) -> ReadResult | None:
+def _reconciliation_has_its_turn(hub: Hub, connection: str) -> bool:
+    """Whether the open orders wait for a round: every other one while a reconciliation is not at its end.
+
+    Both share what the vendor's rate leaves; at a slow one the open orders, due again every hour, would
+    leave nothing.
+    """
+    with hub.store.begin() as tx:
+        key = connection_id(tx, connection)
+        if not read_marks(tx, key, RECONCILED).in_window:
+            return False
+        turn = OPEN if read_marks(tx, key, TURN).bookmark == RECONCILED else RECONCILED
+        keep_place(tx, key, TURN, turn, hub.clock.now())
+        return turn == RECONCILED
+
+
+def _reconcile(hub: Hub, connection: str, store: StorePage) -> ReadResult:
     """Once a day, read everything again that was placed of late, whatever state it is in.
 
     It finds what a channel never announces: a refund long after the delivery, at a shop whose update time
-    does not move. So no change stays unseen for longer than a day.
+    does not move. So no change stays unseen for longer than a day, and the time that the vendor's rate needs.
     """
-    now = hub.clock.now()
-    with hub.store.begin() as tx:
-        key = connection_id(tx, connection)
-        last = read_marks(tx, key, RECONCILED).completed_at
-        if last is not None and now - last < RECONCILE_EVERY:
-            return None
-        given = acquire_lease(tx, lease_name(connection, RECONCILED), new_owner(), now, LEASE)
-        if given is None:
-            return None
-        begin_window(tx, key, RECONCILED, now - RECONCILE_BACK, now, now)
-
-    lease = given
-
-    def keep_lease(tx: Transaction) -> None:
-        nonlocal lease
-        lease = renew_lease(tx, lease, hub.clock.now(), LEASE)
-
-    try:
-        result = backfill_orders(hub, connection, now - RECONCILE_BACK, now, keep_lease)
-        with hub.store.begin() as tx:
-            keep_lease(tx)
-            complete_window(tx, key, RECONCILED, hub.clock.now())
-    except LeaseLost:
-        return ReadResult(connection, RECONCILED, skipped=TAKEN_OVER)
-    finally:
-        with hub.store.begin() as tx:
-            release_lease(tx, lease)
-    return replace(result, stream=RECONCILED)
+    created = hub.connector(connection).streams[CREATED]
+    again = replace(created, every=RECONCILE_EVERY, lookback=RECONCILE_BACK)
+    return read_marked(hub, connection, again, RECONCILED, store)
 
 
 def channel_of(hub: Hub, connection: str) -> Channel:
@@ -135,12 +119,23 @@ def channel_of(hub: Hub, connection: str) -> Channel:
     )
 
 
-def _fetch_again(hub: Hub, channel: Channel, external_ids: Sequence[str]) -> ReadResult:
-    """Ask for single orders; one that the channel no longer knows is left as it is."""
-    result = ReadResult(channel.connection, "single_orders")
-    for external_id in external_ids[:AGAIN_AT_ONCE]:
+def _fetch_again(hub: Hub, channel: Channel) -> ReadResult:
+    """Ask for single orders; one that the channel no longer knows is left as it is.
+
+    Each round goes on behind the order that was asked for last, so that every one has its turn, whatever
+    the answers are.
+    """
+    again = _held_for_lack(hub, channel.connection) | _no_longer_listed(hub, channel.connection)
+    result = ReadResult(channel.connection, SINGLE)
+    with hub.store.begin() as tx:
+        key = connection_id(tx, channel.connection)
+        last = int(read_marks(tx, key, SINGLE).bookmark or 0)
+        turn = sorted(again, key=lambda order_id: (order_id <= last, order_id))[:AGAIN_AT_ONCE]
+        if turn:
+            keep_place(tx, key, SINGLE, str(turn[-1]), hub.clock.now())
+    for order_id in turn:
         try:
-            page = hub.connector(channel.connection).read_one(CHANGES, external_id)
+            page = hub.connector(channel.connection).read_one(CHANGES, again[order_id])
         except RecordMissing:
             continue
         counts = ingest_page(hub.store, hub.landing, channel, page, now=hub.clock.now())
@@ -148,11 +143,11 @@ def _fetch_again(hub: Hub, channel: Channel, external_ids: Sequence[str]) -> Rea
     return result
 
 
-def _held_for_lack(hub: Hub, connection: str) -> set[str]:
+def _held_for_lack(hub: Hub, connection: str) -> dict[int, str]:
     """Orders that are held for something that the channel may have left out of its answer."""
     with hub.store.read() as tx:
         rows = tx.execute(
-            select(orders.c.external_id)
+            select(orders.c.id, orders.c.external_id)
             .distinct()
             .join(holds, holds.c.order_id == orders.c.id)
             .where(
@@ -161,22 +156,28 @@ def _held_for_lack(hub: Hub, connection: str) -> set[str]:
                 holds.c.code.in_(REFETCH),
             )
         )
-        return {row.external_id for row in rows}
+        return {row.id: row.external_id for row in rows}
 
 
-def _no_longer_listed(hub: Hub, connection: str, before: datetime) -> set[str]:
-    """Orders that are open here and were not among those that the channel just listed as open.
+def _no_longer_listed(hub: Hub, connection: str) -> dict[int, str]:
+    """Orders that are open here and were not among those that the channel last listed as open.
 
     Where a channel's update time does not move with every change (Vendure's), this is how the hub
-    learns that somebody else has finished or cancelled an order.
+    learns that somebody else has finished or cancelled an order. The watermark is the time at which the last
+    complete list was begun: an order that was seen since then, on whichever page, is not missing.
     """
     with hub.store.read() as tx:
+        key = connection_id(tx, connection)
+        begun = read_marks(tx, key, OPEN).watermark
+        if begun is None:
+            return {}
         rows = tx.execute(
-            select(orders.c.external_id).where(
-                orders.c.connection_id == connection_id(tx, connection),
-                orders.c.status.not_in(("shipped", "delivered", "cancelled")),
+            select(orders.c.id, orders.c.external_id).where(
+                orders.c.connection_id == key,
+                orders.c.status.not_in(FINISHED),
+                orders.c.channel_state.not_in(CHANNEL_IS_DONE),
                 orders.c.is_history == 0,
-                orders.c.version_observed_at < to_micros(before),
+                orders.c.version_observed_at < to_micros(begun),
             )
         )
-        return {row.external_id for row in rows}
+        return {row.id: row.external_id for row in rows}

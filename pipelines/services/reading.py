@@ -8,7 +8,7 @@ from functools import partial
 from sqlalchemy import Connection as Transaction
 
 from connectors.contract import Connector, Page, ReadMode, Stream, Window
-from connectors.errors import RecordRejected, StreamBroken
+from connectors.errors import RateLimited, RecordRejected, StreamBroken
 from order_store.connections import connection_id
 from order_store.leases import Lease, LeaseLost, acquire_lease, new_owner, release_lease, renew_lease
 from order_store.reading import (
@@ -22,6 +22,7 @@ from order_store.reading import (
 from pipelines.hub import Hub
 from pipelines.services.counts import PageCounts
 
+ORDERS = "orders"
 LEASE = timedelta(minutes=10)
 TAKEN_OVER = "this process was away for so long that another one took over"
 FIRST_WINDOW = timedelta(days=1)
@@ -34,7 +35,8 @@ class ReadResult:
 
     Attributes:
         watermark: Up to where everything is read now; None for a snapshot.
-        skipped: Why nothing was read, if so: somebody else reads it, or it is not due.
+        skipped: Why it was not read to its end, if so: somebody else reads it, it is not due, or the
+            vendor's rate is spent.
     """
 
     connection: str
@@ -60,8 +62,12 @@ def read_stream(hub: Hub, connection: str, name: str, store_page: StorePage) -> 
     Raises:
         connectors.errors.ConnectorError: What was stored so far stays, and the next read resumes there.
     """
+    return read_marked(hub, connection, hub.connector(connection).streams[name], name, store_page)
+
+
+def read_marked(hub: Hub, connection: str, stream: Stream, name: str, store_page: StorePage) -> ReadResult:
+    """Read a stream to its end, with the marks and the lease of `name`. See `read_stream`."""
     connector = hub.connector(connection)
-    stream = connector.streams[name]
     with hub.store.begin() as tx:
         key = connection_id(tx, connection)
         marks = read_marks(tx, key, name)
@@ -75,7 +81,7 @@ def read_stream(hub: Hub, connection: str, name: str, store_page: StorePage) -> 
     if lease is None:
         return ReadResult(connection, name, skipped="another process reads it")
     try:
-        return _read(hub, connector, stream, _Reading(key, lease, marks), store_page)
+        return _read(hub, connector, stream, _Reading(key, name, lease, marks), store_page)
     except LeaseLost:
         return ReadResult(connection, name, skipped=TAKEN_OVER)
     finally:
@@ -91,6 +97,7 @@ def lease_name(connection: str, stream: str) -> str:
 @dataclass(slots=True)
 class _Reading:
     key: int
+    name: str
     lease: Lease
     marks: ReadState
 
@@ -98,33 +105,37 @@ class _Reading:
 def _read(
     hub: Hub, connector: Connector, stream: Stream, reading: _Reading, store_page: StorePage
 ) -> ReadResult:
-    result = ReadResult(connector.connection, stream.name)
+    result = ReadResult(connector.connection, reading.name)
     for window, bookmark in _windows(hub, connector, stream, reading):
         try:
             for page in connector.read(stream.name, window, bookmark):
-                counts = store_page(page, partial(_turn_page, hub, stream, reading, page))
+                counts = store_page(page, partial(_turn_page, hub, reading, page))
                 result = replace(result, pages=result.pages + 1, counts=result.counts + counts)
+        except RateLimited as error:
+            if stream.mode is ReadMode.CHANGES or not _goes_on(stream):
+                raise
+            return replace(result, skipped=f"the rest of {reading.name} waits for the vendor's rate: {error}")
         except (RecordRejected, StreamBroken):
             if bookmark is not None:  # it may be the bookmark that works no more: the next read begins anew
                 with hub.store.begin() as tx:
                     reading.lease = renew_lease(tx, reading.lease, hub.clock.now(), LEASE)
-                    abandon_window(tx, reading.key, stream.name, hub.clock.now())
+                    abandon_window(tx, reading.key, reading.name, hub.clock.now())
             raise
         with hub.store.begin() as tx:
             reading.lease = renew_lease(tx, reading.lease, hub.clock.now(), LEASE)
-            watermark = complete_window(tx, reading.key, stream.name, hub.clock.now())
+            watermark = complete_window(tx, reading.key, reading.name, hub.clock.now())
         result = replace(result, watermark=watermark if stream.mode is ReadMode.CHANGES else None)
     return result
 
 
-def _turn_page(hub: Hub, stream: Stream, reading: _Reading, page: Page, tx: Transaction) -> None:
+def _turn_page(hub: Hub, reading: _Reading, page: Page, tx: Transaction) -> None:
     """Keep the lease and move the bookmark, in the transaction that applies the page."""
     now = hub.clock.now()
     reading.lease = renew_lease(tx, reading.lease, now, LEASE)
     move_bookmark(
         tx,
         reading.key,
-        stream.name,
+        reading.name,
         page.bookmark,
         records=len(page.records),
         now=now,
@@ -135,24 +146,35 @@ def _turn_page(hub: Hub, stream: Stream, reading: _Reading, page: Page, tx: Tran
 def _windows(
     hub: Hub, connector: Connector, stream: Stream, reading: _Reading
 ) -> Iterator[tuple[Window, str | None]]:
-    """The windows that lead up to now: first the one that an earlier run left unfinished.
-
-    A snapshot is always begun anew: half of an old one and half of a new one are no snapshot.
-    """
+    """The windows that lead up to now: first the one that an earlier run left unfinished."""
     marks = reading.marks
-    if stream.mode is ReadMode.CHANGES and marks.window_since and marks.window_until:
+    if _goes_on(stream) and marks.window_since and marks.window_until:
         yield Window(marks.window_since, marks.window_until), marks.bookmark
+        if stream.mode is not ReadMode.CHANGES and stream.every:
+            return  # it is complete, and the next one is not due
     now = hub.clock.now()
     while True:
         with hub.store.begin() as tx:
             reading.lease = renew_lease(tx, reading.lease, hub.clock.now(), LEASE)
-            reached = read_marks(tx, reading.key, stream.name).watermark
+            reached = read_marks(tx, reading.key, reading.name).watermark
+            if stream.mode is ReadMode.CREATED:
+                reached = now
             since = _first_moment(hub, connector, now) if reached is None else reached - stream.lookback
             until = now if stream.max_window is None else min(now, since + stream.max_window)
-            begin_window(tx, reading.key, stream.name, since, until, hub.clock.now())
+            begin_window(tx, reading.key, reading.name, since, until, hub.clock.now())
         yield Window(since, until), None
         if stream.mode is not ReadMode.CHANGES or until >= now:
             return
+
+
+def _goes_on(stream: Stream) -> bool:
+    """Whether a read that was cut off goes on at its bookmark.
+
+    A snapshot of stock is always begun anew: half of an old one and half of a new one are no snapshot. One of
+    orders may take hours at a slow rate. Each of its orders is stored by itself, and which orders it does
+    not list any more is asked when it is complete, of those last seen before its first page was asked for.
+    """
+    return stream.mode is ReadMode.CHANGES or stream.lands_as == ORDERS
 
 
 def _first_moment(hub: Hub, connector: Connector, now: datetime) -> datetime:

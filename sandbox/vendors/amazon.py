@@ -8,11 +8,12 @@ nothing younger than two minutes in a list.
 import base64
 import binascii
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
+from zlib import crc32
 
 from sandbox.faults import Faults
 from sandbox.orders import ShopOrder
@@ -27,6 +28,9 @@ DATASETS = (
 )  # fmt: skip
 PERSONAL = {"BUYER", "RECIPIENT"}
 TOKEN_LIFE = timedelta(hours=1)
+PAGE_TOKEN_LIFE = timedelta(hours=24)
+MAY_CHANGE = ("paginationToken", "maxResultsPerPage", "includedData")
+"""The only parameters that may differ from those of the request that gave a pagination token."""
 NEWEST = timedelta(minutes=2)
 LATE = timedelta(minutes=10)
 GRANTED: Mapping[str, tuple[float, int]] = {
@@ -55,6 +59,9 @@ class AmazonVendor(Vendor):
 
     Attributes:
         secrets: What the connection has to present.
+
+    Args:
+        seconds: The clock by which the buckets fill.
     """
 
     secrets: ClassVar[Mapping[str, str]] = {
@@ -72,8 +79,10 @@ class AmazonVendor(Vendor):
         granted: Mapping[str, tuple[float, int]] = GRANTED,
         personal_data: bool = True,
         lists_hide_cancellations: bool = False,
+        seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(world, connection, faults)
+        self._seconds = seconds
         self._granted = granted
         self._personal_data = personal_data
         self._hide = lists_hide_cancellations
@@ -161,7 +170,7 @@ class AmazonVendor(Vendor):
 
     def _throttle(self, operation: str) -> None:
         rate, burst = self._granted[operation]
-        now = time.monotonic()
+        now = self._seconds()
         bucket = self._buckets.setdefault(operation, _Bucket(burst, now))
         bucket.level = min(burst, bucket.level + (now - bucket.at) * rate)
         bucket.at = now
@@ -177,8 +186,7 @@ class AmazonVendor(Vendor):
         field, after, before = self._span(request)
         statuses = _listed(request.param("fulfillmentStatuses"), STATUSES, "fulfillmentStatuses")
         marketplaces = [name for name in request.param("marketplaceIds").split(",") if name]
-        token = request.param("paginationToken")
-        start = self._offset(token)
+        start = self._offset(request)
         found = sorted(
             (
                 order
@@ -201,7 +209,8 @@ class AmazonVendor(Vendor):
         bound = "lastUpdatedBefore" if field == "updated_at" else "createdBefore"
         answer: dict[str, Any] = {"orders": rendered, bound: _iso(before)}
         if more:
-            mark = f"{end}/{self.world.serial('amazon/page')}"
+            serial = self.world.serial("amazon/page")
+            mark = f"{end}/{serial}/{self.world.now.timestamp()}/{_digest(request)}"
             answer["pagination"] = {"nextToken": base64.urlsafe_b64encode(mark.encode()).decode()}
         return json_answer(answer)
 
@@ -266,14 +275,18 @@ class AmazonVendor(Vendor):
             raise _invalid("The upper bound has to be after the lower and two minutes before now.")
         return ("placed_at" if created else "updated_at"), after, until
 
-    def _offset(self, token: str) -> int:
+    def _offset(self, request: VendorRequest) -> int:
+        token = request.param("paginationToken")
         if not token:
             return 0
         try:
-            offset, _, serial = base64.urlsafe_b64decode(token.encode()).decode().partition("/")
-            return int(offset) if int(serial) else 0
-        except (binascii.Error, UnicodeDecodeError, ValueError) as error:
-            raise _invalid("The paginationToken is invalid or has expired.") from error
+            offset, _, given_at, digest = base64.urlsafe_b64decode(token.encode()).decode().split("/")
+            age = self.world.now.timestamp() - float(given_at)
+            if age < PAGE_TOKEN_LIFE.total_seconds() and int(digest) == _digest(request):
+                return int(offset)
+        except (binascii.Error, UnicodeDecodeError, ValueError):
+            pass
+        raise _invalid("The paginationToken is invalid or has expired.")
 
     # --- confirmShipment
 
@@ -299,6 +312,8 @@ class AmazonVendor(Vendor):
         if (order_id, reference) in self._references:
             return VendorAnswer(204)
         self._check_units(order, units)
+        if self.faults.strikes("quoting_refusal"):
+            raise _invalid(quoting(order.ship_to))
         carrier = package["carrierName"] if code == "Other" else code
         told = self.world.tell(order, units, carrier, number)
         self._references[order_id, reference] = told.fulfilment_id
@@ -312,8 +327,6 @@ class AmazonVendor(Vendor):
             raise _invalid("The order is pending.")
         if order.cancelled_at:
             raise _invalid("The order has been cancelled.")
-        if self.faults.strikes("quoting_refusal"):
-            raise _invalid(quoting(order.ship_to))
         if any(count > units_open(order, line) for line, count in units.items()):
             raise _invalid("PackageToUpdate: these items have already been fulfilled.")
 
@@ -327,6 +340,12 @@ def _listed(text: str, allowed: Sequence[str], name: str) -> list[str]:
     if any(value not in allowed for value in values):
         raise _invalid(f"Invalid value in {name}.")
     return values
+
+
+def _digest(request: VendorRequest) -> int:
+    """Of the parameters that a pagination token goes with."""
+    kept = sorted((name, values) for name, values in request.query.items() if name not in MAY_CHANGE)
+    return crc32(repr(kept).encode())
 
 
 def _whole(text: str, name: str, low: int, high: int) -> int:

@@ -55,6 +55,8 @@ class VendureVendor(Vendor):
 
     Attributes:
         user, password: The administrator's login.
+        states: By order id, what is shown in place of a state of the default process: "Draft" (which was
+            never placed), or a state of the shop's own.
     """
 
     user = "superadmin"
@@ -63,6 +65,7 @@ class VendureVendor(Vendor):
     def __init__(self, world: World, connection: str, faults: Faults | None = None) -> None:
         super().__init__(world, connection, faults)
         self.tokens: set[str] = set()
+        self.states: dict[str, str] = {}
         self._pending: dict[str, Record] = {}
         self._names: dict[str, str] = {}
         self._seen: dict[str, tuple[object, datetime]] = {}
@@ -144,7 +147,10 @@ class VendureVendor(Vendor):
         return self._record(order) if order else None
 
     def _record(self, order: ShopOrder) -> Record:
-        return order_record(order, self._updated_at(order), self._pending, self._names)
+        record = order_record(order, self._updated_at(order), self._pending, self._names)
+        state = self.states.get(order.external_id, record["state"])
+        placed_at = None if state == "Draft" else record["orderPlacedAt"]
+        return record | {"state": state, "orderPlacedAt": placed_at}
 
     def _updated_at(self, order: ShopOrder) -> datetime:
         """When goods, address or validity last changed; at first, when the basket was last touched."""
@@ -191,14 +197,14 @@ class VendureVendor(Vendor):
         if not lines or not any(lines.values()):
             return EMPTY
         order = self._order_with(lines)
+        if self.faults.strikes("quoting_refusal"):
+            return {**NOT_MADE, "message": quoting(order.ship_to)}
         for line_id, units in lines.items():
             taken = order.told_units(line_id) + sum(
                 one["lines"].get(line_id, 0) for one in self._pending.values() if one["order"] is order
             )
             if taken + units > order.line(line_id).current:
                 return ALREADY
-        if self.faults.strikes("quoting_refusal"):
-            return {**NOT_MADE, "message": quoting(order.ship_to)}
         named = {argument["name"]: argument["value"] for argument in wanted["handler"]["arguments"]}
         method, code = named.get("method") or None, named.get("trackingCode") or None
         made = str(self.world.serial(f"{self.connection}/made", 1))
@@ -236,7 +242,7 @@ class VendureVendor(Vendor):
 
 
 def matches(record: Record, wanted: Mapping[str, Any]) -> bool:
-    """Whether an order passes an OrderFilterParameter: the operators eq, in, between, after, before."""
+    """Whether an order passes an OrderFilterParameter: the operators eq, notEq, in, notIn, and of times."""
     for field, operators in wanted.items():
         if field == "_or":
             if not any(matches(record, one) for one in operators):
@@ -249,8 +255,14 @@ def matches(record: Record, wanted: Mapping[str, Any]) -> bool:
 def _holds(found: Any, operator: str, value: Any) -> bool:  # noqa: ANN401 -- any JSON
     if operator == "eq":
         return bool(found == value)
+    if operator == "notEq":
+        return bool(found != value)
     if operator == "in":
         return found in value
+    if operator == "notIn":
+        return found not in value
+    if found is None:
+        return False
     if operator == "between":
         return bool(_time(value["start"]) <= found <= _time(value["end"]))
     if operator == "after":

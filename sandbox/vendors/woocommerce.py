@@ -46,6 +46,7 @@ class WooCommerceVendor(Vendor):
 
     Attributes:
         secrets: What the connection has to present.
+        drafts: By order id, the status of what nobody has placed yet: "checkout-draft" or "auto-draft".
     """
 
     secrets: ClassVar[dict[str, str]] = {
@@ -64,6 +65,7 @@ class WooCommerceVendor(Vendor):
         rounds_tax_at_subtotal: bool = False,
     ) -> None:
         super().__init__(world, connection, faults)
+        self.drafts: dict[str, str] = {}
         self._plugin = shipment_tracking
         self._zone = ZoneInfo(timezone)
         self._rounds_late = rounds_tax_at_subtotal
@@ -98,10 +100,10 @@ class WooCommerceVendor(Vendor):
                 return self._list(request)
             if len(parts) == 2 and request.method == "GET":
                 return json_answer(self._rendered(self._order(parts[1])))
-            if len(parts) == 2 and request.method == "PUT":
-                return self._update(self._order(parts[1]), request)
             if request.method != "GET" and len(parts) > 1 and self.faults.strikes("quoting_refusal"):
                 raise _Refusal(400, "rest_invalid_param", quoting(self._order(parts[1]).ship_to))
+            if len(parts) == 2 and request.method == "PUT":
+                return self._update(self._order(parts[1]), request)
             if len(parts) == 3:
                 answer = self._below(self._order(parts[1]), parts[2], request)
                 if answer is not None:
@@ -145,7 +147,7 @@ class WooCommerceVendor(Vendor):
             for order in self.world.orders_of(self.connection)
             if order.visible_at <= self.world.now
             and order.external_id not in excluded
-            and ("any" in statuses or status_of(order) in statuses)
+            and ("any" in statuses or self.drafts.get(order.external_id, status_of(order)) in statuses)
             and self._inside(request, order)
         ]
         if self.faults.strikes("late_visibility"):
@@ -199,6 +201,7 @@ class WooCommerceVendor(Vendor):
     def _rendered(self, order: ShopOrder) -> dict[str, Any]:
         trackings = self._trackings.get(order.external_id, []) if self._plugin else None
         now = render(order, self._zone, trackings, rounds_late=self._rounds_late)
+        now["status"] = self.drafts.get(order.external_id, now["status"])
         revision, shown, older = self._shown.get(order.external_id, (order.revision, now, None))
         self._shown[order.external_id] = (order.revision, now, shown if revision != order.revision else older)
         return now

@@ -101,6 +101,31 @@ def test_s07_250_orders_come_in_three_pages(shop: Shop) -> None:
     assert [len(one.request.query.get("paginationToken", [])) for one in searches] == [0, 1, 1]
 
 
+@pytest.mark.parametrize("stream", ["orders", "orders_open", "orders_created"])
+def test_a_read_goes_on_from_its_bookmark_with_the_parameters_that_it_was_given_for(
+    shop: Shop, stream: str
+) -> None:
+    orders = shop.place(250)
+    shop.wait(5)
+    window = shop.window()
+    first = next(shop.connector.read(stream, window))
+    shop.wait(60)
+    rest = list(shop.connect().read(stream, window, first.bookmark))
+    found = [record.external_id for page in (first, *rest) for record in page.records]
+    assert [len(page.records) for page in rest] == [100, 50]
+    assert sorted(found) == sorted(order.external_id for order in orders)
+
+
+def test_a_bookmark_of_more_than_a_day_ago_begins_the_window_again(shop: Shop) -> None:
+    shop.place(150)
+    shop.wait(5)
+    window = shop.window()
+    first = next(shop.connector.read("orders_open", window))
+    shop.wait(25 * 60)
+    rest = list(shop.connector.read("orders_open", window, first.bookmark))
+    assert [len(page.records) for page in rest] == [100, 50]
+
+
 def test_s08_the_same_page_under_new_tokens_stops_the_read(shop: Shop) -> None:
     shop.place(150)
     shop.wait(5)
@@ -182,7 +207,7 @@ def test_the_rate_that_amazon_states_replaces_the_default_and_is_remembered(
         return NoWait()
 
     class NoWait:
-        def acquire(self, bucket: str, cost: int = 1) -> None: ...
+        def acquire(self, bucket: str, cost: int = 1, spare: int = 0) -> None: ...
 
         def pause(self, bucket: str, seconds: float) -> None: ...
 

@@ -53,7 +53,7 @@ class RecordingPacer:
         self.acquired: list[tuple[str, int]] = []
         self.pauses: list[tuple[str, float]] = []
 
-    def acquire(self, bucket: str, cost: int = 1) -> None:
+    def acquire(self, bucket: str, cost: int = 1, spare: int = 0) -> None:
         self.acquired.append((bucket, cost))
 
     def pause(self, bucket: str, seconds: float) -> None:

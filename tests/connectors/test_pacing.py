@@ -56,6 +56,20 @@ def test_cost_counts_in_units(tmp_path: Path) -> None:
     assert sum(machine.slept) == pytest.approx(5, abs=0.01)
 
 
+def test_what_is_less_urgent_leaves_some_units_for_the_rest(tmp_path: Path) -> None:
+    machine = Machine()
+    paced = pacer(tmp_path, machine, {"default": Rate(per_second=0.01, burst=4)})
+    for _ in range(2):
+        paced.acquire("default", spare=2)
+    with pytest.raises(RateLimited) as refused:
+        paced.acquire("default", spare=2)
+    assert refused.value.retry_after == timedelta(seconds=100)
+    for _ in range(2):
+        paced.acquire("default")
+    with pytest.raises(RateLimited):
+        paced.acquire("default")
+
+
 def test_a_cost_above_the_burst_takes_the_whole_bucket_instead_of_never_passing(tmp_path: Path) -> None:
     machine = Machine()
     paced = pacer(tmp_path, machine, {"query": Rate(per_second=100, burst=1000)})

@@ -130,7 +130,7 @@ def test_a_low_bucket_pauses_every_caller(shop: Shop) -> None:
     paused: list[float] = []
 
     class Noting:
-        def acquire(self, bucket: str, cost: int = 1) -> None: ...
+        def acquire(self, bucket: str, cost: int = 1, spare: int = 0) -> None: ...
 
         def pause(self, bucket: str, seconds: float) -> None:
             paused.append(seconds)

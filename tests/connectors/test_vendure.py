@@ -126,6 +126,40 @@ def test_an_order_that_leaves_the_list_between_two_pages_hides_no_other(shop: Sh
     assert set(seen) == {order.external_id for order in placed}
 
 
+def test_a_read_that_is_resumed_after_the_list_shrank_hides_no_order(shop: Shop) -> None:
+    placed = [shop.place() for _ in range(250)]
+    first = next(shop.connector.read("orders_open", shop.window()))
+    for order in placed[:60]:
+        shop.world.cancel(order)
+    rest = list(shop.connector.read("orders_open", shop.window(), first.bookmark))
+    assert set(ids([first, *rest])) == {order.external_id for order in placed}
+
+
+def test_a_list_that_shrank_to_less_than_was_read_is_read_from_where_it_moved_to(shop: Shop) -> None:
+    placed = [shop.place() for _ in range(110)]
+    first = next(shop.connector.read("orders_open", shop.window()))
+    for order in placed[:30]:
+        shop.world.cancel(order)
+    rest = list(shop.connector.read("orders_open", shop.window(), first.bookmark))
+    assert set(ids([first, *rest])) == {order.external_id for order in placed}
+
+
+def test_a_draft_is_not_read_before_it_is_placed(shop: Shop) -> None:
+    draft, placed = shop.place(), shop.place()
+    shop.vendor.states[draft.external_id] = "Draft"
+    shop.world.remove_units(draft, draft.lines[0].line_id, 1)
+    for stream in ("orders", "orders_open", "orders_created"):
+        assert ids(shop.read(stream)) == [placed.external_id]
+    del shop.vendor.states[draft.external_id]
+    assert sorted(ids(shop.read())) == sorted([draft.external_id, placed.external_id])
+
+
+def test_s47_an_order_in_a_state_of_the_shop_s_own_counts_as_open(shop: Shop) -> None:
+    order = shop.place()
+    shop.vendor.states[order.external_id] = "AwaitingEngraving"
+    assert ids(shop.read("orders_open")) == [order.external_id]
+
+
 def test_s47_a_payment_that_does_not_move_updated_at_is_read_with_the_open_orders(shop: Shop) -> None:
     order = shop.place(Wish(payment="pending", payment_mode="bank_transfer"))
     assert shop.canonical(order).payment_state is PaymentState.PENDING

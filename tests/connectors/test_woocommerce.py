@@ -223,6 +223,17 @@ def test_only_open_orders_stand_in_the_snapshot(shop: Shop) -> None:
     assert set(shop.read("orders_open")) == {order.external_id for order in orders[1:]}
 
 
+@pytest.mark.parametrize("status", ["checkout-draft", "wc-checkout-draft", "auto-draft"])
+def test_a_draft_is_not_read_before_it_is_placed(shop: Shop, status: str) -> None:
+    orders = shop.place(130)
+    shop.vendor.drafts[orders[5].external_id] = status
+    shop.wait(5)
+    for stream in ("orders", "orders_open", "orders_created"):
+        assert set(shop.read(stream)) == {order.external_id for order in orders} - {orders[5].external_id}
+    shop.vendor.drafts.clear()
+    assert len(shop.read()) == 130
+
+
 def test_back_fill_goes_by_the_day_of_creation(shop: Shop) -> None:
     (old,) = shop.place(1)
     shop.wait(48 * 60)

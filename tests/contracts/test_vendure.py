@@ -21,13 +21,15 @@ from graphql import (
 from graphql.language import OperationDefinitionNode
 
 from connectors.channels import vendure_queries
-from connectors.channels.vendure import OPEN_STATES, Vendure
+from connectors.channels.vendure import FINISHED_STATES, Vendure
 from connectors.channels.vendure_queries import ORDER
 from connectors.contract import Outcome, Window
 from connectors.runtime import Runtime
 from normalization.channels import vendure as mapping
+from normalization.channels.vendure_states import ORDER_STATES
 from normalization.records import LineQuantity, ShipmentConfirmation
 from normalization.registry import Context
+from normalization.statuses import ChannelState
 from sandbox.buyers import Wish, place_order
 from sandbox.merchant import build_world
 from sandbox.mounted import Exchange, mount
@@ -142,9 +144,9 @@ def test_the_sandbox_answers_in_the_shape_of_the_real_server(file: Path, exchang
     assert differences == []
 
 
-def test_open_states_are_words_of_the_recordings_and_the_mapping(exchanges: list[Exchange]) -> None:
-    world_states = {json.loads(file.read_text())["state"] for file in RECORDED}
-    assert world_states & set(OPEN_STATES) == {"PartiallyDelivered", "PartiallyShipped"}
+def test_finished_states_are_those_that_the_mapping_calls_finished() -> None:
+    done = {ChannelState.CLOSED, ChannelState.CANCELLED}
+    assert set(FINISHED_STATES) == {word for word, state in ORDER_STATES.items() if state in done}
 
 
 def test_every_order_of_the_sandbox_normalizes_and_adds_up(world: World, exchanges: list[Exchange]) -> None:

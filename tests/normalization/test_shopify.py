@@ -6,6 +6,7 @@ from normalization.channels.shopify import order
 from normalization.errors import NormalizationError, Reason
 from normalization.money import Money
 from normalization.records import OrderLine
+from normalization.statuses import ChannelState
 from tests.normalization.shopify_orders import (
     CONTEXT,
     Json,
@@ -17,6 +18,17 @@ from tests.normalization.shopify_orders import (
     refund,
     shipped,
 )
+
+
+def test_a_test_order_is_held_and_says_why() -> None:
+    real, test = (canonical(raw(line(1, 1, "5.00"), total="5.00", test=flag)) for flag in (False, True))
+    assert (real.state, real.channel_status) == (ChannelState.OPEN, "PAID / UNFULFILLED")
+    assert (test.state, test.channel_status) == (ChannelState.PENDING, "PAID / UNFULFILLED / test order")
+    cancelled = canonical(
+        raw(line(1, 1, "5.00"), total="5.00", test=True, cancelledAt="2026-10-02T10:00:00Z")
+    )
+    assert cancelled.state is ChannelState.CANCELLED
+
 
 # --- quantities
 

@@ -15,6 +15,7 @@ from normalization.statuses import ChannelState, PaymentState
 from order_store.connections import connection_id
 from order_store.orders import StoredOrder
 from order_store.reading import begin_window, move_bookmark
+from pipelines.services.route import route_orders
 
 ONE = [("SPOON-BRASS", 2), ("WHISK-BAMBOO", 1)]
 FULL = ("shopify-eu", "amazon-uk", "woo-de", "vendure-us")
@@ -194,6 +195,46 @@ def test_s09_from_order_101_on_names_and_streets_are_missing(open_stage: OpenSta
     stage.wait(hours=2)
     stage.read(channel)
     assert stage.holds(bare) == []
+
+
+def test_s09_orders_that_stay_bare_keep_no_other_from_being_asked_for(open_stage: OpenStage) -> None:
+    stage = open_stage("amazon-uk", "tryton-lyon")
+    stage.set_stock("SPOON-BRASS", {"LYS": 200})
+    stage.read_stock("tryton-lyon")
+    orders = [stage.place("amazon-uk", lines=[("SPOON-BRASS", 1)]) for _ in range(61)]
+    never, whole = orders[:55], orders[55:]
+    for order in never:
+        order.ship_to = replace(order.ship_to, street=("",))
+    stage.sandbox.fault("amazon-uk", "missing_address", 1000)
+    stage.wait(minutes=15)
+    stage.read_changes("amazon-uk")
+    route_orders(stage.hub)
+    assert {stage.stored(order).row["status"] for order in orders} == {"held"}
+    for minutes in (120, 10, 10):  # the lists, as bare as ever, are read in the first round only
+        stage.wait(minutes=minutes)
+        stage.read("amazon-uk")
+        route_orders(stage.hub)
+    assert {stage.stored(order).row["status"] for order in never} == {"held"}
+    assert {stage.stored(order).row["status"] for order in whole} == {"allocated"}
+
+
+def test_orders_that_the_channel_no_longer_knows_keep_no_other_from_being_asked_for(
+    open_stage: OpenStage,
+) -> None:
+    stage = open_stage("vendure-us")
+    orders = [stage.place("vendure-us", lines=ONE) for _ in range(61)]
+    stage.wait(minutes=15)
+    stage.read("vendure-us")
+    stage.wait(hours=2)
+    gone, last = orders[:60], orders[60]
+    for order in gone:
+        del stage.world.orders["vendure-us", order.external_id]
+    last.cancelled_at = stage.clock.now()  # nobody is told
+    for _ in range(2):
+        stage.read("vendure-us")
+        stage.wait(minutes=5)
+    assert stage.stored(last).order.state is ChannelState.CANCELLED
+    assert stage.stored(gone[0]).order.state is ChannelState.OPEN
 
 
 @pytest.mark.parametrize("midnight", [AUTUMN, SPRING], ids=["autumn", "spring"])
