@@ -7,15 +7,9 @@ import pytest
 from order_store.connections import register_connection
 from order_store.engine import Store, open_store
 from order_store.schema import metadata
-from tests.postgres import empty_database, running_postgres
+from tests.postgres import empty_database
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    with running_postgres() as url:
-        yield url
 
 
 @pytest.fixture(scope="session")
@@ -25,23 +19,6 @@ def postgres_store(postgres_server: str) -> Iterator[str]:
         made = open_store(url)
         made.create_all()
         made.close()
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> str:
-    """Each test that asks for a store runs once on each of them."""
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def empty_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database without tables."""
-    if database == "sqlite":
-        yield f"sqlite:///{tmp_path / 'hub.db'}"
-        return
-    with empty_database(request.getfixturevalue("postgres_server")) as url:
         yield url
 
 

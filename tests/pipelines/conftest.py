@@ -37,7 +37,6 @@ from sandbox.registry import open_vendors
 from sandbox.server import Sandbox
 from sandbox.simulation import Simulation
 from sandbox.world import ShopOrder, WarehouseShipment, World
-from tests.postgres import empty_database, running_postgres
 
 CONFIG = Path(__file__).resolve().parents[2] / "hub.sandbox.yaml"
 IN_STOCK = 100
@@ -188,26 +187,11 @@ class Desk:
         return self.world.shipments_of(wms)
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    with running_postgres() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'hub.db'}"
-        return
-    with empty_database(request.getfixturevalue("postgres_server")) as url:
-        yield url
-
-
 OpenDesk = Callable[..., Desk]
 
 
 @pytest.fixture
-def open_desk(store_url: str, tmp_path: Path) -> Iterator[OpenDesk]:
+def open_desk(empty_url: str, tmp_path: Path) -> Iterator[OpenDesk]:
     """Opens a desk with some of the sandbox's connections."""
     with ExitStack() as stack:
 
@@ -220,7 +204,7 @@ def open_desk(store_url: str, tmp_path: Path) -> Iterator[OpenDesk]:
             write_catalogue(world, tmp_path / "catalogue")
             environ = sandbox_environ(sandbox.url) | {
                 "ORDERHUB_CONFIG": str(CONFIG),
-                "ORDERHUB_STORE": store_url,
+                "ORDERHUB_STORE": empty_url,
                 "ORDERHUB_LANDING": str(tmp_path / "landing"),
                 "ORDERHUB_CATALOGUE": str(tmp_path / "catalogue"),
                 "ORDERHUB_STATE": str(tmp_path / "state"),

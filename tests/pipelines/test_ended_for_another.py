@@ -18,7 +18,7 @@ from pipelines.services.warehouse import sync_shipments, sync_stock
 
 OpenDesk = Callable[..., Any]
 CHANNEL, WMS, SITE, SPOON = "shopify-eu", "tryton-lyon", "LYS", "SPOON-BRASS"
-POSTGRES = pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+POSTGRES = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 FAILING = """
 CREATE SEQUENCE tries;
 CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -57,12 +57,12 @@ def play_to_the_end(set_up: Stage) -> None:
 
 @pytest.mark.parametrize("killed", [False, True], ids=["all live", "one is killed"])
 def test_hubs_at_once_lose_nothing_double_nothing_and_oversell_nothing(
-    store_url: str, killed: bool, everything: bool, tmp_path: Path, record_fault: RecordFault
+    empty_url: str, killed: bool, everything: bool, tmp_path: Path, record_fault: RecordFault
 ) -> None:
-    if killed is store_url.startswith("sqlite") and not everything:
+    if killed is empty_url.startswith("sqlite") and not everything:
         pytest.skip("the sample kills one on PostgreSQL only, and none on SQLite")
     workers, orders = (8, 400) if everything else (3, 24)
-    with stage(tmp_path, store_url, 5, "--steady", "--minutes-per-second", "2") as set_up:
+    with stage(tmp_path, empty_url, 5, "--steady", "--minutes-per-second", "2") as set_up:
         place(set_up, orders)
         with Fleet(set_up.environ, tmp_path / "fleet", workers) as fleet:
             fleet.go()

@@ -43,6 +43,7 @@ DEEDS = frozenset(
         *("created", "allocated", "backordered", "released", "cancellation_asked"),
         *("picklist_accepted", "picklist_amended", "picklist_refused", "amendment_refused"),
         *("intercept_needed", "person_needed", "shipment_confirmed", "confirmation_refused", "shipped"),
+        "erased",
     }
 )
 """Events of what is done once. Others tell what the hub saw whenever it looked."""

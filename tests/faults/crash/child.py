@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
-from uuid import uuid4
 
 from order_store import engine
 from pipelines import sandbox_clock
-from pipelines.hub import Hub, open_hub
+from pipelines.hub import open_hub
 from pipelines.sandbox_clock import SandboxClock
-from pipelines.services.cycle import run_cycle
-from pipelines.services.kpis import build_kpis
+from tests.faults.crash.erasure_guards import ERASURE_GUARDS
 from tests.faults.crash.guards import GUARDS
 from tests.faults.crash.points import Point, install
+from tests.faults.crash.tasks import Task, cycle
+
+ALL_GUARDS = {**GUARDS, **ERASURE_GUARDS}
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Orders:
 
     Attributes:
         home: Holds everything that the hub writes.
-        publishes: Whether a round builds the KPI tables, instead of everything else.
+        task: What a round is.
         watched: Whether to look for points.
         victim: Where to die.
         without: The guard that is taken away.
@@ -33,7 +34,7 @@ class Orders:
 
     environ: Mapping[str, str]
     home: Path
-    publishes: bool = False
+    task: Task = cycle
     watched: bool = False
     victim: Point | None = None
     without: str | None = None
@@ -61,7 +62,7 @@ def work(orders: Orders, line: Connection) -> None:
     sandbox_clock.FRESH = 1e9  # nobody else moves the clock, so it is asked for only after a sleep
     watch = install(orders.home, orders.victim) if orders.watched else None
     if orders.without:
-        GUARDS[orders.without].take_away()
+        ALL_GUARDS[orders.without].take_away()
     if orders.impatient:
         engine.BUSY_TIMEOUT_MS = 100
     clock = _Shifted(orders.environ["ORDERHUB_SANDBOX"], timedelta(hours=orders.ahead))
@@ -70,12 +71,5 @@ def work(orders: Orders, line: Connection) -> None:
         while (pause := line.recv()) is not None:
             if pause:
                 hub.clock.sleep(pause)
-            line.send(_round(hub, orders))
+            line.send(orders.task(hub))
     line.send(watch.passed if watch else [])
-
-
-def _round(hub: Hub, orders: Orders) -> dict[str, str]:
-    if not orders.publishes:
-        return run_cycle(hub).failures
-    build_kpis(hub, f"crash-{uuid4().hex[:12]}")
-    return {}

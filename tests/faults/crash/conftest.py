@@ -1,39 +1,47 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
 import pytest
 
 from tests.faults.crash.databases import Databases, Postgres, Sqlite
+from tests.faults.crash.erasing import Erasing
 from tests.faults.crash.merchants import EAST, WEST, Merchant
 from tests.faults.crash.trials import Theatre
-from tests.postgres import running_postgres
 
 OpenTheatre = Callable[[Merchant, str], Theatre]
+OpenErasing = Callable[[str], Erasing]
 
 
 @pytest.fixture(scope="session")
-def open_theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenTheatre]:
+def open_theatre(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> OpenTheatre:
     """A merchant's play on a kind of database, rehearsed once in a session."""
     folder = tmp_path_factory.mktemp("crash")
-    with ExitStack() as stack:
-        kinds: dict[str, Databases] = {}
-        rehearsed: dict[tuple[str, str], Theatre] = {}
+    rehearsed: dict[tuple[str, str], Theatre] = {}
 
-        def kind(name: str) -> Databases:
-            if name not in kinds:
-                server = stack.enter_context(running_postgres()) if name == "postgresql" else None
-                kinds[name] = Postgres(server) if server else Sqlite()
-            return kinds[name]
+    def kind(name: str) -> Databases:
+        return Postgres(request.getfixturevalue("postgres_server")) if name == "postgresql" else Sqlite()
 
-        def opened(merchant: Merchant, database: str) -> Theatre:
-            key = (merchant.name, database)
-            if key not in rehearsed:
-                rehearsed[key] = Theatre(folder, merchant, kind(database))
-                rehearsed[key].rehearse()
-            return rehearsed[key]
+    def opened(merchant: Merchant, database: str) -> Theatre:
+        key = (merchant.name, database)
+        if key not in rehearsed:
+            rehearsed[key] = Theatre(folder, merchant, kind(database))
+            rehearsed[key].rehearse()
+        return rehearsed[key]
 
-        yield opened
+    return opened
+
+
+@pytest.fixture(scope="session")
+def open_erasing(open_theatre: OpenTheatre) -> OpenErasing:
+    """The play of erasing on a kind of database, rehearsed once in a session."""
+    rehearsed: dict[str, Erasing] = {}
+
+    def opened(database: str) -> Erasing:
+        if database not in rehearsed:
+            rehearsed[database] = Erasing(open_theatre(WEST, database))
+        return rehearsed[database]
+
+    return opened
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

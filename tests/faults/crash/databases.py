@@ -1,5 +1,6 @@
 """Where the crash tests' stores live: how one is begun, saved, and begun again from what was saved."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -7,45 +8,53 @@ from uuid import uuid4
 import psycopg
 
 
+@dataclass(frozen=True)
+class Urls:
+    """Where a hub's orders are, and the keys of the people in them."""
+
+    orders: str
+    keys: str
+
+
 class Databases(Protocol):
     """One kind of database."""
 
     name: str
 
-    def new(self, home: Path) -> str:
-        """The URL of an empty one, for a hub in that folder."""
+    def new(self, home: Path) -> Urls:
+        """Empty ones, for a hub in that folder."""
         ...
 
-    def save(self, url: str) -> str:
-        """Keep it as it is, whatever becomes of it. Nobody may be connected."""
+    def save(self, urls: Urls) -> Urls:
+        """Keep them as they are, whatever becomes of them. Nobody may be connected."""
         ...
 
-    def restore(self, saved: str, home: Path) -> str:
-        """The URL of a copy of what was saved, for a hub in that folder."""
+    def restore(self, saved: Urls, home: Path) -> Urls:
+        """Copies of what was saved, for a hub in that folder."""
         ...
 
-    def drop(self, url: str) -> None:
-        """Give up a copy."""
+    def drop(self, urls: Urls) -> None:
+        """Give up copies."""
         ...
 
 
 class Sqlite:
-    """The store is a file in the hub's folder, and is copied with it."""
+    """Store and keys are files in the hub's folder, and are copied with it."""
 
     name = "sqlite"
 
-    def new(self, home: Path) -> str:
-        return f"sqlite:///{home}/orders.db"
+    def new(self, home: Path) -> Urls:
+        return Urls(f"sqlite:///{home}/orders.db", f"sqlite:///{home}/keys/keys.db")
 
-    def save(self, url: str) -> str:
-        return url
+    def save(self, urls: Urls) -> Urls:
+        return urls
 
-    def restore(self, saved: str, home: Path) -> str:
+    def restore(self, saved: Urls, home: Path) -> Urls:
         del saved
         return self.new(home)
 
-    def drop(self, url: str) -> None:
-        del url  # it goes with the folder
+    def drop(self, urls: Urls) -> None:
+        del urls  # they go with the folder
 
 
 class Postgres:
@@ -56,19 +65,20 @@ class Postgres:
     def __init__(self, server_url: str) -> None:
         self._server = server_url
 
-    def new(self, home: Path) -> str:
+    def new(self, home: Path) -> Urls:
         del home
-        return self._create("template0")
+        return Urls(self._create("template0"), self._create("template0"))
 
-    def save(self, url: str) -> str:
-        return self._name(self._create(self._name(url)))
+    def save(self, urls: Urls) -> Urls:
+        return Urls(self._create(self._name(urls.orders)), self._create(self._name(urls.keys)))
 
-    def restore(self, saved: str, home: Path) -> str:
+    def restore(self, saved: Urls, home: Path) -> Urls:
         del home
-        return self._create(saved)
+        return self.save(saved)
 
-    def drop(self, url: str) -> None:
-        self._execute(f"DROP DATABASE {self._name(url)} WITH (FORCE)")
+    def drop(self, urls: Urls) -> None:
+        for url in (urls.orders, urls.keys):
+            self._execute(f"DROP DATABASE {self._name(url)} WITH (FORCE)")
 
     def _create(self, template: str) -> str:
         name = f"crash{uuid4().hex}"

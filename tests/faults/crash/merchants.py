@@ -26,12 +26,15 @@ from sandbox.registry import open_vendors
 from sandbox.simulation import Simulation
 from sandbox.vendor import Vendor
 from sandbox.world import BinStock, ShopOrder, World
+from tests.faults.crash.databases import Urls
 
 CONFIG = Path(__file__).resolve().parents[3] / "hub.sandbox.yaml"
 SEED = 11
 LATE = timedelta(minutes=5)
 """Lists show one order only so much after it was placed: the round that is killed cannot see it."""
 LATE_SKU = "SCALE-POCKET"
+KEYS = "CRASH_KEYS"
+"""Names the key store."""
 BEFORE_LATE, BEFORE_ROUND = timedelta(minutes=18), timedelta(minutes=2)
 """Between a deed and the hub's round: longer than most channels are read back. What a mark skips is lost."""
 PAGE_SIZE = "2"
@@ -147,14 +150,16 @@ def config_of(merchant: Merchant) -> str:
         if one["connector"] == "shopify":
             one["settings"]["page_size"] = PAGE_SIZE
     config["warehouses"] = [one for one in config["warehouses"] if one["code"] in merchant.sites]
+    config["keys"] = {"url": f"${{{KEYS}}}"}
     return yaml.safe_dump(config, sort_keys=False)
 
 
-def environ_of(url: str, home: Path, store: str) -> dict[str, str]:
+def environ_of(url: str, home: Path, urls: Urls) -> dict[str, str]:
     """The environment of a hub in a folder, for the sandbox at `url`."""
     return sandbox_environ(url) | {
         "ORDERHUB_CONFIG": str(home / "hub.yaml"),
-        "ORDERHUB_STORE": store,
+        "ORDERHUB_STORE": urls.orders,
+        KEYS: urls.keys,
         "ORDERHUB_LANDING": str(home / "landing"),
         "ORDERHUB_CATALOGUE": str(home / "catalogue"),
         "ORDERHUB_STATE": str(home / "state"),
@@ -204,6 +209,10 @@ STAGES = (
 )
 PUBLISHED = Stage("published", timedelta(), lambda _play: None)
 """The KPI tables are built once more, over older ones."""
+AGED = Stage("aged", timedelta(days=31), lambda _play: None)
+"""After the last stage: Amazon's people may no longer be kept."""
+ERASED = Stage("erased", timedelta(), lambda _play: None)
+"""One person asks to be forgotten, and others' time has run out."""
 
 
 def act(play: Play, stage: Stage) -> None:

@@ -1,7 +1,6 @@
 """The hub is killed wherever it changes state; what comes back leaves the books of a run never killed."""
 
 import os
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
@@ -9,39 +8,21 @@ import pytest
 
 from tests.faults.conftest import RecordFault
 from tests.faults.crash.books import difference
-from tests.faults.crash.conftest import OpenTheatre
+from tests.faults.crash.conftest import OpenErasing, OpenTheatre
+from tests.faults.crash.erasure_guards import ERASURE_GUARDS
 from tests.faults.crash.merchants import PUBLISHED, STAGES, WEST
 from tests.faults.crash.points import Point
+from tests.faults.crash.reporting import report
 from tests.faults.crash.sampling import spread
-from tests.faults.crash.trials import Outcome, Theatre
+from tests.faults.crash.trials import Theatre
 
 SAMPLE = {"sqlite": 24, "postgresql": 10}
 POINTS = os.environ.get("ORDERHUB_POINTS")
 """So many points on each database instead of the sample (`make test-faults POINTS=300`)."""
 PUBLISHING_SAMPLE = 1
+ERASING_SAMPLE = {"sqlite": 8, "postgresql": 4}
+MOST_TRIALS = 3
 SEED = 7
-
-
-def report(title: str, discovered: int, outcomes: list[Outcome], record_fault: RecordFault) -> None:
-    """Print what was tried, add it to the session's table, and fail with what was lost or doubled."""
-    kinds = Counter((one.victim.kind, one.survived) for one in outcomes if one.reached)
-    for (kind, survived), times in sorted(kinds.items()):
-        record_fault(f"killed {kind}", survived, times=times)
-    unreached = [one for one in outcomes if not one.reached]
-    lost = sum(len(one.differs.lost) for one in outcomes)
-    doubled = sum(len(one.differs.doubled) for one in outcomes)
-    record_fault(
-        f"points {title}", times=0, found=discovered, unreached=len(unreached), losses=lost, doubles=doubled
-    )
-    print(
-        f"{title}: {discovered} points discovered, {len(outcomes)} tried, {sum(kinds.values())} killed,"
-        f" {len(unreached)} unreached, {lost} losses, {doubled} doubles"
-    )
-    for one in unreached:
-        print(f"  unreached: {one.stage}, {one.victim}")
-    failed = [one for one in outcomes if not one.survived]
-    assert not failed, "\n".join(map(str, failed))
-    assert len(unreached) <= len(outcomes) // 20, "points that come and go prove little"
 
 
 def test_s44_killed_at_any_point_nothing_is_lost_and_nothing_doubled(
@@ -97,3 +78,59 @@ def test_killed_once_in_every_stage_the_kpi_tables_say_the_same(
         record_fault("killed in every stage", not differs, times=kills)
         assert not differs, f"{victims}\n{differs}"
         assert kills >= len(STAGES) - 1
+
+
+def test_the_rehearsal_erases_one_who_asked_and_those_whose_time_has_run_out(
+    open_erasing: OpenErasing,
+) -> None:
+    """Or else killing it would prove nothing."""
+    play = open_erasing("sqlite")
+    people = [row for row in play.expected if row[0] == "person"]
+    assert {row[1:2] + row[3:] for row in people} == {
+        ("shopify-eu", "nobody", "erased=request"),
+        ("shopify-eu", "known", "erased=None"),
+        ("amazon-uk", "nobody", "erased=policy"),
+    }
+    assert sum(row[-1] == "erased=request" for row in people) == 1
+    told = {row[1:] for row in play.expected if row[0] == "landing tells of"}
+    assert told == {row[1:3] for row in people if row[3] == "known"}
+    assert ("key", "shopify-eu", "unclaimed", "destroyed") in play.expected
+    assert not [row for row in play.expected if row[0] == "in the clear"]
+    destroyed = {row[1:3] for row in play.expected if row[0] == "key" and row[3] == "destroyed"}
+    assert not [row for row in play.expected if row[0] == "wrapped key in the files" and row[1:] in destroyed]
+    names = [row for row in play.expected.elements() if row[0] == "listed"]
+    assert len(names) == len(set(names)) > len([row for row in people if row[3] == "nobody"])
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_killed_at_any_point_of_an_erasure_it_is_finished_once_and_nobody_else_is_touched(
+    database: str,
+    open_erasing: OpenErasing,
+    pool: ThreadPoolExecutor,
+    everything: bool,
+    record_fault: RecordFault,
+) -> None:
+    play = open_erasing(database)
+    points = [(again, point) for point in play.points for again in (False, True)]
+    kinds = {point.kind for point in play.points}
+    assert {"before commit", "after commit", "before rename", "after rename", "after fsync"} <= kinds
+    count = int(POINTS) if POINTS else ERASING_SAMPLE[database]
+    chosen = points if everything else spread(points, count, SEED)
+    outcomes = list(pool.map(lambda one: play.trial(one[1], asked_again=one[0]), chosen))
+    report(f"of erasing on {database}", len(play.points), outcomes, record_fault)
+
+
+@pytest.mark.parametrize("name", ERASURE_GUARDS)
+def test_without_a_guard_some_killed_erasure_is_noticed(
+    name: str, open_erasing: OpenErasing, record_fault: RecordFault
+) -> None:
+    play = open_erasing("sqlite")
+    points = [point for point in play.discover(name) if ERASURE_GUARDS[name].shows(point)]
+    assert points, "no point at which its lack could show"
+    for tried, point in enumerate(points[:MOST_TRIALS], 1):
+        outcome = play.trial(point, without=name)
+        if outcome.reached and outcome.differs:
+            print(f"without {name!r}: found by {tried} kills\n{outcome}")
+            record_fault("guards whose lack is found")
+            return
+    raise AssertionError(f"nobody notices that it is not so that {name}")

@@ -117,7 +117,9 @@ def test_postgresql_goes_away_and_comes_back(
     theatre = open_theatre(WEST, "postgresql")
     with theatre.scene(CHANGED) as scene:
         process = Process(scene.orders)
-        server, _, name = scene.url.replace("postgresql+psycopg://", "postgresql://").partition("/crash")
+        server, _, name = scene.urls.orders.replace("postgresql+psycopg://", "postgresql://").partition(
+            "/crash"
+        )
         name, _, options = name.partition("?")
         with psycopg.connect(f"{server}/postgres?{options}", autocommit=True) as admin:
 

@@ -27,8 +27,9 @@ from tests.faults.crash.books import (
     world_books,
 )
 from tests.faults.crash.child import Orders
-from tests.faults.crash.databases import Databases
+from tests.faults.crash.databases import Databases, Urls
 from tests.faults.crash.merchants import (
+    AGED,
     PUBLISHED,
     STAGES,
     Merchant,
@@ -41,6 +42,7 @@ from tests.faults.crash.merchants import (
 )
 from tests.faults.crash.points import Point
 from tests.faults.crash.processes import Process
+from tests.faults.crash.tasks import publish
 
 SOON = (15 * 60, *[2 * 3600] * 3)
 """Seconds between the rounds of a hub that came back: longer than any lease, then longer than any stream
@@ -51,11 +53,11 @@ NEXT_DAY = (25 * 3600, 2 * 3600)
 
 @dataclass(frozen=True)
 class Saved:
-    """A stage's beginning. `database` is None before there is one."""
+    """A stage's beginning. `databases` is None before there is one."""
 
     play: bytes
     home: Path
-    database: str | None
+    databases: Urls | None
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,11 @@ class Scene:
 
     play: Play
     orders: Orders
-    url: str
+    urls: Urls
 
     def books(self) -> Books:
         """What the hub, its landing and the vendors say now."""
-        store = open_store(self.url)
+        store = open_store(self.urls.orders)
         try:
             landing = self.orders.home / "landing"
             return hub_books(store) + landing_books(store, landing) + world_books(self.play)
@@ -122,7 +124,7 @@ class Theatre:
         self._databases = databases
         self._merchant = merchant
         self._numbers = itertools.count(1)
-        self._saved: dict[str, Saved] = {}
+        self.saved: dict[str, Saved] = {}
         self.expected: dict[str, tuple[Books, ...]] = {}
         self.points: dict[str, list[Point]] = {}
 
@@ -134,25 +136,25 @@ class Theatre:
         (home / "hub.yaml").write_text(config_of(self._merchant), encoding="utf-8")
         saved = Saved(play.saved(), home, None)
         for stage in STAGES:
-            self._saved[stage.name] = saved
+            self.saved[stage.name] = saved
             with self.scene(stage) as scene:
                 process = Process(replace(scene.orders, watched=True))
                 failures = process.round()
                 assert failures == {}, failures
                 self.points[stage.name] = process.end()
-                self.expected[stage.name] = self._at_rest(scene)
-                saved = self._save(scene, stage.name)
-        self._saved[PUBLISHED.name] = saved
+                self.expected[stage.name] = self.at_rest(scene)
+                saved = self.save(scene, stage.name)
+        self.saved[PUBLISHED.name] = self.saved[AGED.name] = saved
 
     def rehearse_publishing(self) -> None:
         """Publish KPI tables twice: the first ones are there when the second are built."""
         with self.scene(PUBLISHED) as scene:
-            process = Process(replace(scene.orders, publishes=True))
+            process = Process(replace(scene.orders, task=publish))
             assert process.round() == {}
             process.end()
-            self._saved[PUBLISHED.name] = self._save(scene, PUBLISHED.name)
+            self.saved[PUBLISHED.name] = self.save(scene, PUBLISHED.name)
         with self.scene(PUBLISHED) as scene:
-            process = Process(replace(scene.orders, publishes=True, watched=True))
+            process = Process(replace(scene.orders, task=publish, watched=True))
             assert process.round() == {}
             self.points[PUBLISHED.name] = process.end()
             self.expected[PUBLISHED.name] = (kpi_books(scene.kpis, with_times=True),)
@@ -181,7 +183,7 @@ class Theatre:
             patient: Whether the day's reading of everything may put things right.
         """
         with self.scene(stage) as scene:
-            reached, told = self._kill(scene, victim, without)
+            reached, told = self.kill(scene.orders, victim, without)
             process = Process(replace(scene.orders, without=without))
             differs, rounds = Difference(), 0
             for pause in (*SOON, *NEXT_DAY) if patient else SOON:
@@ -200,8 +202,8 @@ class Theatre:
     def publishing_trial(self, victim: Point, without: str | None = None) -> Outcome:
         """Kill the hub while it publishes; the file that is there meanwhile must be one whole version."""
         with self.scene(PUBLISHED) as scene:
-            orders = replace(scene.orders, publishes=True)
-            reached, told = self._kill(scene, victim, without, publishes=True)
+            orders = replace(scene.orders, task=publish)
+            reached, told = self.kill(orders, victim, without)
             try:
                 found = kpi_books(scene.kpis, with_times=True)
             except Exception as error:  # noqa: BLE001 -- whatever keeps a reader from reading is a loss
@@ -227,34 +229,32 @@ class Theatre:
         for number, stage in enumerate(STAGES):
             name = f"tour-{stage.name}"
             if number == 0:
-                self._saved[name] = self._saved[stage.name]
+                self.saved[name] = self.saved[stage.name]
             with self.scene(replace(stage, name=name)) as scene:
                 if victim := victims.get(stage.name):
-                    kills += self._kill(scene, victim, None)[0]
-                self._at_rest(scene)
+                    kills += self.kill(scene.orders, victim, None)[0]
+                self.at_rest(scene)
                 following = f"tour-{STAGES[number + 1].name}" if number + 1 < len(STAGES) else "tour-end"
-                self._saved[following] = self._save(scene, following)
+                self.saved[following] = self.save(scene, following)
         with self.scene(replace(PUBLISHED, name="tour-end")) as scene:
-            process = Process(replace(scene.orders, publishes=True))
+            process = Process(replace(scene.orders, task=publish))
             assert process.round() == {}
             process.end()
             return kpi_books(scene.kpis, with_times=False), kills
 
-    def _kill(
-        self, scene: Scene, victim: Point, without: str | None, *, publishes: bool = False
-    ) -> tuple[bool, list[str]]:
+    @staticmethod
+    def kill(orders: Orders, victim: Point, without: str | None) -> tuple[bool, list[str]]:
         """Do a round with a point to die at: whether it did, and what else went wrong."""
-        orders = replace(scene.orders, watched=True, victim=victim, without=without, publishes=publishes)
-        process = Process(orders)
+        process = Process(replace(orders, watched=True, victim=victim, without=without))
         failures = process.round()
         if failures is not None:
             process.end()
-            return False, [f"{step}: {why}" for step, why in failures.items()]
+            return process.killed(), [f"{step}: {why}" for step, why in failures.items()]
         if process.killed():
             return True, []
         return False, ["the process ended by itself before it could be killed"]
 
-    def _at_rest(self, scene: Scene) -> tuple[Books, ...]:
+    def at_rest(self, scene: Scene) -> tuple[Books, ...]:
         """Let the hub work until nothing changes any more: at once, and on the next day."""
         process = Process(scene.orders)
         found: list[Books] = []
@@ -273,26 +273,26 @@ class Theatre:
         process.end()
         return tuple(found)
 
-    def _save(self, scene: Scene, name: str) -> Saved:
+    def save(self, scene: Scene, name: str) -> Saved:
         home = self._folder / f"saved-{next(self._numbers)}-{name}"
         shutil.copytree(scene.orders.home, home)
-        return Saved(scene.play.saved(), home, self._databases.save(scene.url))
+        return Saved(scene.play.saved(), home, self._databases.save(scene.urls))
 
     @contextmanager
     def scene(self, stage: Stage, prepare: Callable[[Path], None] = lambda _home: None) -> Iterator[Scene]:
         """A stage from its beginning; `prepare` is shown the hub's folder before there is anything in it."""
-        saved = self._saved[stage.name]
+        saved = self.saved[stage.name]
         home = self._folder / f"trial-{next(self._numbers)}"
         home.mkdir()
         prepare(home)
         shutil.copytree(saved.home, home, dirs_exist_ok=True)
         databases = self._databases
-        url = databases.restore(saved.database, home) if saved.database else databases.new(home)
+        urls = databases.restore(saved.databases, home) if saved.databases else databases.new(home)
         play: Play = pickle.loads(saved.play)  # noqa: S301 -- made by this process
         act(play, stage)
         try:
             with Sandbox(world=play.world, vendors=play.vendors, simulation=play.simulation) as sandbox:
-                yield Scene(play, Orders(environ_of(sandbox.url, home, url), home), url)
+                yield Scene(play, Orders(environ_of(sandbox.url, home, urls), home), urls)
         finally:
-            databases.drop(url)
+            databases.drop(urls)
             shutil.rmtree(home, ignore_errors=True)

@@ -15,6 +15,7 @@ import order_store.engine
 from pipelines.hub import open_hub
 from pipelines.services.cycle import run_cycle
 from sandbox.server import Sandbox
+from tests.faults.crash.databases import Sqlite
 from tests.faults.crash.merchants import EAST, STAGES, WEST, Merchant, begin, config_of, environ_of
 
 
@@ -50,7 +51,7 @@ def warm_up(merchant: Merchant) -> None:
         STAGES[0].deed(play)
         (home / "hub.yaml").write_text(config_of(merchant), encoding="utf-8")
         with Sandbox(world=play.world, vendors=play.vendors, simulation=play.simulation) as sandbox:
-            environ = environ_of(sandbox.url, home, f"sqlite:///{home}/orders.db")
+            environ = environ_of(sandbox.url, home, Sqlite().new(home))
             with open_hub(environ["ORDERHUB_CONFIG"], environ) as hub:
                 for _ in range(3):
                     run_cycle(hub)

@@ -10,12 +10,12 @@ from tests.faults.conftest import RecordFault
 
 
 def test_traffic_in_bad_weather_loses_nothing_doubles_nothing_and_drains(
-    store_url: str, everything: bool, tmp_path: Path, record_fault: RecordFault
+    empty_url: str, everything: bool, tmp_path: Path, record_fault: RecordFault
 ) -> None:
-    if not everything and store_url.startswith("postgresql"):
+    if not everything and empty_url.startswith("postgresql"):
         pytest.skip("the sample is on SQLite")
     orders, pace = (600, 4.0) if everything else (STEPS, 0.3)
-    with stage(tmp_path, store_url, 9, "--plenty", "--steady") as set_up:
+    with stage(tmp_path, empty_url, 9, "--plenty", "--steady") as set_up:
         report = play(set_up, 2, orders, 0.2, pace)
     record_fault(
         "vendor calls that failed",
