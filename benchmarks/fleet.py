@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -62,14 +63,20 @@ class Stage:
         read = self.count("SELECT count(*) FROM orders")
         return read >= orders and not self.count(UNDECIDED) and not self.count(UNSETTLED)
 
-    def wait_until_drained(self, orders: int, seconds: float) -> float:
-        """How many seconds that took. Raises TimeoutError with what is left."""
+    def wait_until_drained(self, orders: int, seconds: float, each_second: timedelta = timedelta()) -> float:
+        """How many seconds that took, the world's clock going on by `each_second`.
+
+        Raises:
+            TimeoutError: With what is left.
+        """
         began = time.perf_counter()
         while not self.is_drained(orders):
             if time.perf_counter() - began > seconds:
                 left = [self.count(sql) for sql in ("SELECT count(*) FROM orders", UNDECIDED, UNSETTLED)]
                 raise TimeoutError(f"read, undecided, unsettled: {left} after {seconds:.0f} s")
-            time.sleep(0.1)
+            if each_second:  # what was put off after a failure waits for its time
+                self.world.advance(each_second)
+            time.sleep(1.0 if each_second else 0.1)
         return time.perf_counter() - began
 
 

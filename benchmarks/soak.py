@@ -65,7 +65,7 @@ def play(set_up: Stage, workers: int, orders: int, rate: float, pace: float) -> 
             fleet.check()
             time.sleep(max(0.0, pace - (time.perf_counter() - stepped)))
         hour = time.perf_counter() - began
-        set_up.wait_until_drained(orders, 600)
+        set_up.wait_until_drained(orders, 600, timedelta(minutes=1))
         drained = time.perf_counter() - began
         for _ in range(MOST_DRAIN_STEPS):
             set_up.world.advance(DRAIN)

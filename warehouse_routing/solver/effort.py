@@ -15,7 +15,9 @@ class Effort:
         heavy: Sweeps of long chains with several tries each.
         reach: How far above an order's cheapest plan others are listed for the exact step, as a share of an
             order's mean cost; 0 for no exact step.
-        nodes: Nodes of its search tree.
+        nodes: Nodes of a search tree.
+        part: Orders that HiGHS decides at a time.
+        rounds: How often all parts are decided anew, where a group has more orders than one.
     """
 
     steps: int
@@ -23,16 +25,16 @@ class Effort:
     heavy: int
     reach: float
     nodes: int
+    part: int
+    rounds: int
 
 
 def effort_for(orders: int) -> Effort:
     """The effort for a batch whose orders all compete."""
     if orders <= 300:
-        return Effort(steps=600, light=10, heavy=20, reach=100.0, nodes=2000)
-    if orders <= 1000:
-        return Effort(steps=600, light=10, heavy=20, reach=0.25, nodes=50)
+        return Effort(steps=600, light=10, heavy=20, reach=100.0, nodes=2000, part=300, rounds=1)
     if orders <= 2500:
-        return Effort(steps=600, light=10, heavy=20, reach=0.08, nodes=1)
+        return Effort(steps=600, light=10, heavy=20, reach=0.12, nodes=3, part=1200, rounds=12)
     if orders < LARGE:
-        return Effort(steps=500, light=10, heavy=20, reach=0.0, nodes=0)
-    return Effort(steps=150, light=8, heavy=2, reach=0.0, nodes=0)
+        return Effort(steps=500, light=10, heavy=20, reach=0.2, nodes=10, part=500, rounds=3)
+    return Effort(steps=150, light=8, heavy=2, reach=0.0, nodes=0, part=0, rounds=0)

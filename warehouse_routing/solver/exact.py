@@ -23,10 +23,6 @@ LONGEST = EXACT_LINES
 WORTHWHILE = 1e-3
 """Share of the cost for which HiGHS goes on looking."""
 
-LONGEST_SEARCH = 10.0
-"""Seconds after which HiGHS ends: its root node takes two or forty on batches of one size. A batch on which
-it is stopped may be answered otherwise on a machine of another speed."""
-
 TOLERANCE = 1e-6
 """Share by which a bound of HiGHS is lowered, for the tolerances it works with."""
 
@@ -166,7 +162,7 @@ def choose(arrays: Arrays, columns: Columns, site: Ints, nodes: int, seconds: fl
         ("threads", 1),
         ("mip_rel_gap", WORTHWHILE),
         ("mip_max_nodes", nodes),
-        ("time_limit", min(seconds, LONGEST_SEARCH)),
+        ("time_limit", seconds),
     ):
         solver.setOptionValue(option, setting)
     solver.passModel(model)

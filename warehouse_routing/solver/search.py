@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from warehouse_routing.solver.dive import dive
 from warehouse_routing.solver.dual import Dual, Relaxation, ascend
 from warehouse_routing.solver.effort import Effort, effort_for
 from warehouse_routing.solver.exact import choose, columns_of
+from warehouse_routing.solver.neighbourhoods import lines_of, neighbourhoods, put_all_in, take_all_out
+from warehouse_routing.solver.subset import remaining
 
 FIRST_STEP, LAST_STEP, DIVE_STEP = 0.7, 0.004, 0.045
 """Lengths of the ascent's first and last step and of a dive's first, as shares of an order's mean cost."""
@@ -60,8 +62,11 @@ class Search:
         best = self.sweeps(plan, cost, dual, effort, rng)
         least = self.cost_at(best)
         bound = dual.bound
-        if effort.reach > 0 and self.in_time() and least > bound:
-            best, bound = self.exact(best, least, dual, effort)
+        if effort.rounds and self.in_time() and least > bound:
+            if len(dual.value) <= effort.part:
+                best, bound = self.exact(best, least, dual, effort)
+            else:
+                best = self.by_parts(best, least, dual, effort, rng)
             least = self.cost_at(best)
         return Answer(best, least, min(bound, least), dual)
 
@@ -140,6 +145,30 @@ class Search:
         if columns.complete:
             return site, max(dual.bound, min(bound, cost))
         return site, dual.bound
+
+    def by_parts(self, site: Ints, cost: float, dual: Dual, effort: Effort, rng: np.random.Generator) -> Ints:
+        """Let HiGHS decide part after part while all others stay, until that saves nothing; better sites."""
+        arrays, plan, least, stale = self.arrays, plan_at(self.arrays, site), cost, 0
+        each = np.empty(len(dual.value))
+        for _ in range(effort.rounds):
+            reach = effort.reach * cost / len(each)
+            for part in neighbourhoods(arrays, dual.stock_price, effort.part, rng):
+                seconds = self.deadline - time.monotonic()
+                if seconds <= 0:
+                    break
+                take_all_out(part, arrays, plan)
+                lines = lines_of(arrays, part)
+                rest, held = remaining(arrays, plan, part), plan.site[lines]
+                columns = columns_of(rest, replace(dual, value=dual.value[part]), held, math.inf, reach)
+                plan.site[lines], _ = choose(rest, columns, held, effort.nodes, seconds)
+                put_all_in(part, arrays, plan)
+            costs(arrays, plan, each)
+            saved, cost = cost - math.fsum(each), math.fsum(each)
+            self.tell("plan", cost, dual.bound)
+            stale = stale + 1 if saved <= STALE * cost else 0
+            if stale == 2 or not self.in_time():
+                break
+        return plan.site if self.cost_at(plan.site) < least else site
 
     def cost_at(self, site: Ints) -> float:
         """What a feasible plan with these sites costs; inf where it is not feasible."""
