@@ -15,7 +15,7 @@ from sandbox.vendors.amazon import GRANTED, AmazonVendor
 
 OpenStage = Callable[..., Any]
 SHOP = "amazon-uk"
-PAGES = 24
+PAGES = 14
 """Of open orders."""
 ROUND = timedelta(minutes=5)
 PUBLISHED = RATES[SEARCH].per_second * ROUND.total_seconds()
@@ -77,7 +77,7 @@ def test_open_orders_and_reconciliation_end_as_soon_as_the_rate_allows(open_slow
 
 
 def test_a_snapshot_of_many_rounds_misses_only_what_left_it_since_it_began(open_slow: OpenStage) -> None:
-    stage = open_slow(20)
+    stage = open_slow(PAGES)
     before, during, *_ = stage.world.orders_of(SHOP)
     while not marks(stage, RECONCILED).completed_at or marks(stage, OPEN).in_window:
         read(stage)
