@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app
+from pipelines.cli.output import out
 from pipelines.services.route import route_orders
 from tests.scenarios.test_stock_and_routing import SPOON, ready
 
@@ -17,8 +19,9 @@ def explained(stage: Any, order: Any) -> tuple[dict[str, Any], str]:  # noqa: AN
     """The newest decision as the command gives it as JSON, and all that it shows to people, on one line."""
 
     def run(*more: str) -> str:
-        environ = stage.environ | {"COLUMNS": "300"}
-        result = CliRunner().invoke(app, ["explain", order.number, *more], env=environ)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(out, "width", 300)  # no sentence is broken over lines
+            result = CliRunner().invoke(app, ["explain", order.number, *more], env=stage.environ)
         assert result.exit_code == 0, result.output
         return result.stdout
 
