@@ -16,7 +16,7 @@ from tests.faults.crash.reporting import report
 from tests.faults.crash.sampling import spread
 from tests.faults.crash.trials import Theatre
 
-SAMPLE = {"sqlite": 24, "postgresql": 10}
+SAMPLE = {"sqlite": 16, "postgresql": 8}
 POINTS = os.environ.get("ORDERHUB_POINTS")
 """So many points on each database instead of the sample (`make test-faults POINTS=300`)."""
 PUBLISHING_SAMPLE = 1
