@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, select, update
 
+from order_store.dialects import lock_names
 from order_store.schema.base import EPOCH
 from order_store.schema.catalogue import kit_components, sku_aliases, skus
 
@@ -54,12 +55,13 @@ class _File:
 
 
 def load_catalogue(tx: Connection, folder: Path) -> CatalogueCounts:
-    """Bring the store's catalogue to what the folder says.
+    """Bring the store's catalogue to what the folder says. Processes that do so at once take turns.
 
     Args:
         tx: A write transaction.
         folder: skus.csv must be there; aliases.csv and kits.csv may be absent, which means none.
     """
+    lock_names(tx, ["catalogue"])
     counts = CatalogueCounts()
     known_skus: set[str] = set()
     known_kits: set[str] = set()

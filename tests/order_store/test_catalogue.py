@@ -1,5 +1,6 @@
 """The catalogue: from CSV files to what a warehouse picks."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -176,3 +177,14 @@ def test_a_file_with_a_bad_row_removes_nothing_and_kits_of_what_stays_are_good(
     counts = load(store, folder)
     assert (counts.removed, len(counts.bad)) == (0, 1)
     assert view(store).resolve("shop", "TRAY", NOW) == one("TRAY")
+
+
+def test_processes_that_load_at_once_take_turns(store: Store, folder: Path) -> None:
+    """As when several hubs start on an empty store; SQLite lets one write anyway."""
+    with ThreadPoolExecutor(1) as pool:
+        with store.begin() as tx:
+            first = load_catalogue(tx, folder)
+            second = pool.submit(load, store, folder)
+            with pytest.raises(TimeoutError):
+                second.result(timeout=1)
+        assert (first.added, second.result(timeout=30).added) == (2, 0)
