@@ -1,11 +1,15 @@
-"""The databases of all tests that need one: each such test runs once on SQLite and once on PostgreSQL."""
+"""For all tests: databases, where each test that needs one runs once on SQLite and once on PostgreSQL."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.postgres import empty_database, running_postgres
+
+settings.register_profile("untimed", deadline=None)  # no test fails because a machine is slow
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

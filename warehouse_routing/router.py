@@ -50,13 +50,48 @@ def plan(problem: Problem) -> Plan:
 
     Deterministic: the same problem gives the same plan, whatever the order of its sites and orders, unless
     the time limit ends the search. Never gives more than the stock or a site's parcels of its dispatch day,
-    and everything open is either assigned or backordered.
+    and everything open is either assigned or backordered. What stands is moved only as a whole: an order that
+    would come to wait stays as it stands, and is neither in the plan nor in its cost and bound.
 
     Raises:
         ValueError: If a site has no working day for a month.
     """
     began = time.monotonic()
     deadline = began + problem.policy.time_limit
+    found = _plan(problem, deadline)
+    if losing := _losing(problem, found):
+        problem = _without(problem, losing)
+        found = _plan(problem, deadline)
+        if _losing(problem, found):
+            problem = _without(problem, {one.order_id for one in problem.orders if one.standing})
+            found = _plan(problem, deadline)
+    return replace(found, seconds=time.monotonic() - began)
+
+
+def _losing(problem: Problem, found: Plan) -> set[int]:
+    """Orders of which a plan would ship less than what stands."""
+    standing = {one.order_id: one for one in problem.orders if one.standing}
+    losing: set[int] = set()
+    for decided in found.orders:
+        order = standing.get(decided.order_id)
+        if order is None or not decided.backorders:
+            continue
+        free = {line.line_id: line.units for line in order.lines}
+        for parcel in order.standing:
+            for line_id, units in parcel.lines.items():
+                free[line_id] -= units
+        for backorder in decided.backorders:
+            free[backorder.line_id] -= backorder.units
+        if min(free.values()) < 0:
+            losing.add(order.order_id)
+    return losing
+
+
+def _without(problem: Problem, order_ids: set[int]) -> Problem:
+    return replace(problem, orders=tuple(one for one in problem.orders if one.order_id not in order_ids))
+
+
+def _plan(problem: Problem, deadline: float) -> Plan:
     orders = prepared(problem)
     measure = measure_of(landscape_of(problem, orders))
     costs = [costs_of(measure, n) for n in range(len(orders))]
@@ -67,7 +102,7 @@ def plan(problem: Problem) -> Plan:
     prices = decided.stock_price, decided.room_price
     others = Alternatives(measure, costs, shelves, stock, room, decided.ways, *prices, sum(totals), deadline)
     found = Explaining(measure, shelves, decided.ways, *prices, others).plan(decided.bound)
-    return replace(found, seconds=time.monotonic() - began, complete=decided.complete)
+    return replace(found, complete=decided.complete)
 
 
 def shelves_of(measure: Measure) -> Shelves:
@@ -78,18 +113,31 @@ def shelves_of(measure: Measure) -> Shelves:
     for (site, sku), count in measure.land.problem.stock.items():
         if site in at and sku in index and count > 0:
             units[index[sku]][at[site]] = count
-    for one in measure.land.orders:
-        for standing in one.order.standing:
-            for sku, count in standing.components.items():
-                if standing.site in at and sku in index:
-                    units[index[sku]][at[standing.site]] += count
+    for k, w, count in _standing(measure):
+        units[k][w] += count
     return Shelves(units, measure.land.room)
+
+
+def _standing(measure: Measure) -> list[tuple[int, int, int]]:
+    """Indices of SKU and site, and units, of all that stands."""
+    index = {sku: k for k, sku in enumerate(measure.skus)}
+    at = {site.code: w for w, site in enumerate(measure.land.sites)}
+    return [
+        (index[sku], at[standing.site], count)
+        for one in measure.land.orders
+        for standing in one.order.standing
+        for sku, count in standing.components.items()
+        if standing.site in at and sku in index
+    ]
 
 
 def _decide(measure: Measure, costs: Sequence[Costs], shelves: Shelves, deadline: float) -> Decided:
     """Find each order's way, and take it off the shelves."""
     count = len(measure.portions)
     ways: list[Sites] = [()] * count
+    standing = _standing(measure)
+    for k, w, units in standing:  # whoever waits has no claim on what was given to another
+        shelves.units[k][w] -= units
     first = _who_goes_first(measure, shelves)
     total_first = 0.0
     for n in first:
@@ -97,6 +145,8 @@ def _decide(measure: Measure, costs: Sequence[Costs], shelves: Shelves, deadline
         ways[n] = way.sites
         total_first += way.total
         shelves.take(measure.portions[n], way.sites)
+    for k, w, units in standing:
+        shelves.units[k][w] += units
     rest = [n for n in range(count) if n not in first and measure.portions[n]]
     if not rest:
         return Decided(ways, total_first, *_no_prices(measure))

@@ -4,6 +4,7 @@ A WMS that picks by itself (ShipBob) tells no bins, so it gets no paper.
 """
 
 import hashlib
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,11 +50,11 @@ def print_picklists(hub: Hub, connection: str) -> PrintResult:
         if file.exists():
             continue
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(".part")
+        partial = file.with_suffix(f".{secrets.token_hex(4)}.part")  # others may print the same now
         partial.write_bytes(render([paper_of(hub, picklist)]))
         partial.replace(file)
         for older in _others(file, picklist):
-            older.unlink()
+            older.unlink(missing_ok=True)
         printed += 1
     return PrintResult(len(ready), printed)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.excerpts import LARGEST, LEVELS, MOST_CUTS, excerpt, is_cut, restored
@@ -82,7 +82,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(before=st.lists(JSON, max_size=3), kind=st.sampled_from(list(UNREADABLE)), after=JSON)
 def test_everything_around_an_unreadable_value_is_read_as_ever(
     before: list[object], kind: str, after: object

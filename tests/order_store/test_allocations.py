@@ -130,7 +130,7 @@ def test_a_released_picklist_leaves_no_reservation(store: Store, shop: int) -> N
     assert line_of(store, order) == (4, 0)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.tuples(st.integers(1, 4), st.booleans()), max_size=12), on_hand=st.integers(0, 12))
 def test_no_oversell_and_reservations_are_conserved(
     store: Store, shop: int, steps: list[tuple[int, bool]], on_hand: int

@@ -71,7 +71,6 @@ def natural(known: KnownOrder) -> tuple[Any, ...]:
 
 
 @given(histories, st.data())
-@settings(deadline=None)
 def test_s02_any_permutation_with_repeats_ends_alike(
     versions: list[CanonicalOrder], data: st.DataObject
 ) -> None:
@@ -80,7 +79,6 @@ def test_s02_any_permutation_with_repeats_ends_alike(
 
 
 @given(histories)
-@settings(deadline=None)
 def test_merging_what_is_known_again_changes_nothing(versions: list[CanonicalOrder]) -> None:
     first, *rest = versions
     known = KnownOrder(first, versions_of(first))
@@ -92,7 +90,6 @@ def test_merging_what_is_known_again_changes_nothing(versions: list[CanonicalOrd
 
 
 @given(histories)
-@settings(deadline=None)
 def test_no_units_are_lost_or_gained(versions: list[CanonicalOrder]) -> None:
     lines, _rest, _versions, gone = merged(versions)
     for line_id, one in lines.items():
@@ -109,7 +106,7 @@ def test_every_field_of_an_order_belongs_to_a_dataset_or_the_header() -> None:
 
 
 @given(histories, st.data())
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_s02_the_store_ends_alike_too(versions: list[CanonicalOrder], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(versions * 2))
     cuts = data.draw(st.integers(1, len(shuffled)))

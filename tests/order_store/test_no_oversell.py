@@ -97,7 +97,6 @@ def empty(store: Store) -> None:
 
 @settings(
     max_examples=50,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @example(steps=[("allocate", 0, 2), ("accept", 0, 1), ("allocate", 1, 4)], basis=StockBasis.NET_OF_ACCEPTED)

@@ -202,7 +202,7 @@ STEPS = st.lists(
 _numbers = count()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_whatever_happens_messages_of_an_order_settle_in_sequence(
     shared: tuple[Store, int, list[int]], steps: list[tuple[str, int]]

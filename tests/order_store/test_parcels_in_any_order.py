@@ -119,7 +119,7 @@ def tracking_state(empty: Store, answers: Sequence[Tracking]) -> Any:  # noqa: A
         )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     order=st.permutations(range(len(HISTORY))),
     again=st.lists(st.integers(0, len(HISTORY) - 1), max_size=5),
@@ -131,7 +131,7 @@ def test_any_sequence_of_a_shipments_versions_ends_in_the_same_state(
     assert seen == shipment_state(empty, HISTORY)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     order=st.permutations(range(len(ANSWERS))),
     again=st.lists(st.integers(0, len(ANSWERS) - 1), max_size=5),

@@ -92,6 +92,17 @@ def test_an_order_stays_where_a_move_saves_too_little(open_stage: OpenStage) -> 
     assert states(stage, order) == [("BER", "planned")]
 
 
+def test_who_waits_takes_nothing_that_another_was_given(open_stage: OpenStage) -> None:
+    stage = open_stage("shopify-eu", "tryton-lyon")
+    orders = ready(stage, {"BER": 1}, [[(SPOON, 1)], [(SPOON, 1)], [(SPOON, 1)]])
+    route_orders(stage.hub)
+    before = [states(stage, order) for order in orders]
+    assert sorted(before) == [[], [], [("BER", "planned")]]
+    for _ in range(2):
+        assert route_orders(stage.hub).moved == 0
+        assert [states(stage, order) for order in orders] == before
+
+
 def test_nothing_moves_after_the_cut_off(open_stage: OpenStage) -> None:
     stage = open_stage("shopify-eu", "tryton-lyon")
     (order,) = ready(stage, {"BER": 2}, [[(SPOON, 2)]])

@@ -104,7 +104,7 @@ problems = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(problems)
 def test_the_plan_is_feasible_its_bound_holds_and_its_next_bests_are_true(problem: Problem) -> None:
     measure, decided = measured(problem), plan(problem)

@@ -14,7 +14,7 @@ from warehouse_routing.batch import UNSERVED, Batch
 from warehouse_routing.solver import solve
 from warehouse_routing.solver.search import Search
 
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 NEAR = 1e-6
 
 
@@ -56,7 +56,7 @@ def test_the_optimum_is_found_and_proven_where_plans_are_few(batch: Batch) -> No
     assert answer.cost <= best * 1.0011 + NEAR
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2**32 - 1),
     orders=st.integers(20, 60),

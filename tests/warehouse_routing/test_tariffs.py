@@ -46,7 +46,7 @@ def test_what_is_too_heavy_for_one_box_travels_in_several() -> None:
     assert price(tariff, "BER", ("US", ""), 1, 15000) == 3 * 1450
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.tuples(st.integers(1, 9), st.integers(0, 3000), st.integers(0, 90)), min_size=1, max_size=5),
     st.integers(1, 20000),

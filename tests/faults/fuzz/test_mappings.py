@@ -66,7 +66,7 @@ def test_hypothesis_finds_no_payload_that_breaks_a_mapping(
     parser, good = parsers()[name], corpora[name].good
     examples = 5_000 if everything else 100
 
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck), database=None)
     @given(chosen=st.sampled_from(range(len(good))), random=st.randoms(use_true_random=False))
     def holds(chosen: int, random: Random) -> None:
         seed = good[chosen]
@@ -80,7 +80,7 @@ def test_hypothesis_finds_no_payload_that_breaks_a_mapping(
 def test_bytes_of_any_kind_are_refused_or_understood(name: str, record_fault: RecordFault) -> None:
     parser = parsers()[name]
 
-    @settings(max_examples=200, deadline=None, database=None)
+    @settings(max_examples=200, database=None)
     @given(raw=st.binary(max_size=200))
     def holds(raw: bytes) -> None:
         judge(parser, raw)
