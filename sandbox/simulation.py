@@ -55,18 +55,22 @@ class Simulation:
         self._arrived: set[str] = set()
 
     def advance(self, delta: timedelta) -> Counter[str]:
-        """Let time go by; vendors can answer between the steps. Returns what happened, counted."""
+        """Let time go by; vendors can answer between the steps. Returns what happened, counted.
+
+        Several may do so at once: the world is then as far as the farthest of them, and its time never goes back.
+        """
         events = Counter[str]()
         until = self.world.now + delta
-        while self.world.now < until:
+        while True:
             with self.world.lock:
+                if self.world.now >= until:
+                    return events
                 self.world.now = min(self.world.now + STEP, until)
                 self._place(events)
                 self._fates.happen(events)
                 self._warehouses(events)
                 self._carriers(events)
                 self._restock(events)
-        return events
 
     def _place(self, events: Counter[str]) -> None:
         random = self.world.draw("arrivals", self.world.now.isoformat())

@@ -51,7 +51,7 @@ def body_of(tx: Transaction, connector: str, row: OutboxRow) -> Body:
     order = load_order(tx, row.order_id, "sending").order
     personal = words_of(personal_data_of(order))
     if row.operation == CONFIRM:
-        confirmation = confirmation_of(tx, row.subject_id, row.reference)
+        confirmation = confirmation_of(tx, row.subject_id, row.reference, row.created_at)
         return Body(registry.channel(connector).confirm_shipment(confirmation), personal=personal)
     mapping = registry.wms(connector)
     stored = load_picklist(tx, row.subject_id)

@@ -69,8 +69,21 @@ def enqueue_confirmations(tx: Transaction, hub: Hub, parcel_ids: Iterable[int], 
     return new
 
 
-def confirmation_of(tx: Transaction, parcel_id: int, reference: str) -> ShipmentConfirmation:
-    """What a channel is told of a parcel, from what the store knows now. Raises KeyError if there is none."""
+def confirmation_of(
+    tx: Transaction, parcel_id: int, reference: str, known_at: datetime
+) -> ShipmentConfirmation:
+    """What a channel is told of a parcel, from what the store knows now.
+
+    Args:
+        tx: A read transaction.
+        parcel_id: The parcel.
+        reference: Of the message.
+        known_at: When the hub knew that it was shipped. No later time is told: a WMS whose clock is ahead
+            would have the channel refuse a parcel of the future.
+
+    Raises:
+        KeyError: If there is no such parcel.
+    """
     parcel = tx.execute(select(parcels).where(parcels.c.id == parcel_id)).first()
     if parcel is None:
         raise KeyError(f"no parcel {parcel_id} in the store")
@@ -88,7 +101,7 @@ def confirmation_of(tx: Transaction, parcel_id: int, reference: str) -> Shipment
         ),
         carrier=parcel.carrier,
         tracking_number=parcel.tracking_number,
-        shipped_at=parcel.shipped_at,
+        shipped_at=min(parcel.shipped_at, known_at),
         complete=open_units == 0 and not _later_parcels(tx, parcel.order_id, parcel.sequence),
         service=parcel.service,
         tracking_url=parcel.tracking_url,

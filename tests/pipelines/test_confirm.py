@@ -1,6 +1,7 @@
 """Telling channels of parcels (S16, S39)."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -93,8 +94,23 @@ def test_only_the_last_parcel_completes_the_order(open_desk: OpenDesk) -> None:
         desk.ship(WMS, reference, f"1Z000{number}")
         with desk.hub.store.read() as tx:
             made = list(tx.scalars(select(parcels.c.id).order_by(parcels.c.sequence)))
-            complete.append([confirmation_of(tx, one, "r").complete for one in made])
+            complete.append([confirmation_of(tx, one, "r", desk.hub.clock.now()).complete for one in made])
     assert complete == [[False], [False, True]]
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_a_wms_whose_clock_is_ahead_ships_no_later_than_the_hub_hears_of_it(
+    open_desk: OpenDesk, channel: str
+) -> None:
+    """Amazon refuses a ship date in the future."""
+    desk, order, (reference,) = packed(open_desk, channel, {0: 3, 1: 1})
+    (shipment,) = [one for one in desk.shipments(WMS) if one.reference == reference]
+    desk.world.ship(shipment, "UPS", "1Z0001")
+    shipment.shipped_at = shipment.updated_at = desk.world.now + timedelta(hours=1)
+    desk.wait(minutes=1)
+    desk.hear(WMS, shipment.wms_id)
+    assert dispatch(desk.hub, channel) == DispatchResult(sent=1, applied=1)
+    assert [told.tracking_number for told in order.told] == ["1Z0001"]
 
 
 def test_history_and_parts_of_a_kit_are_not_told(open_desk: OpenDesk) -> None:

@@ -1,6 +1,7 @@
 """Time in the sandbox: goods move, buyers change their minds, and equal seeds give equal worlds."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -65,6 +66,22 @@ def test_picklists_become_parcels_that_reach_the_buyer(traded: World) -> None:
     assert last["delivered"] > 0.9 * last.total()
     for parcel in traded.parcels.values():
         assert [scan.at for scan in parcel.scans] == sorted(scan.at for scan in parcel.scans)
+
+
+def test_time_never_goes_back_however_many_let_it_go_on(world: World) -> None:
+    simulation = Simulation(world)
+    began, seen = world.now, [world.now]
+    steps = [timedelta(minutes=minutes) for minutes in (1, 90, 3, 400, 7, 11)] * 20
+
+    def go_on(delta: timedelta) -> None:
+        simulation.advance(delta)
+        with world.lock:
+            seen.append(world.now)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(go_on, steps))
+    assert seen == sorted(seen)
+    assert world.now > began
 
 
 def test_every_parcel_is_known_by_its_address(traded: World) -> None:
