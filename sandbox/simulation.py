@@ -57,7 +57,7 @@ class Simulation:
     def advance(self, delta: timedelta) -> Counter[str]:
         """Let time go by; vendors can answer between the steps. Returns what happened, counted.
 
-        Several may do so at once: the world is then as far as the farthest of them, and its time never goes back.
+        Several may do so at once: the world is then as far as the farthest of them. Time never goes back.
         """
         events = Counter[str]()
         until = self.world.now + delta
