@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, func, select, tuple_, update
 
 from normalization.records import StockLevel
 from normalization.statuses import StockBasis
@@ -74,19 +74,22 @@ def apply_snapshot(
     known: set[str] = set(tx.scalars(select(position.sku).where(position.warehouse == warehouse)))
     for gone in known - set(totals):
         totals[gone] = 0
-    for sku in sorted(totals):
-        values = {
+    figures = [
+        {
+            "sku": sku,
             "basis": basis.value,
-            "on_hand": totals[sku],
+            "on_hand": units,
             "safety": safety(sku),
             "observed_at": observed_at,
         }
-        tx.execute(insert_or_ignore(tx, stock_positions), [{"warehouse": warehouse, "sku": sku, **values}])
+        for sku, units in sorted(totals.items())
+    ]
+    if figures:
         tx.execute(
-            update(stock_positions)
-            .where(position.warehouse == warehouse, position.sku == sku)
-            .values(**values)
+            insert_or_ignore(tx, stock_positions), [{"warehouse": warehouse, **row} for row in figures]
         )
+        here = (position.warehouse == warehouse, position.sku == bindparam("at"))
+        tx.execute(update(stock_positions).where(*here), [{"at": row.pop("sku"), **row} for row in figures])
     tx.execute(delete(stock_bins).where(stock_bins.c.warehouse == warehouse))
     insert_rows(
         tx,
@@ -116,12 +119,9 @@ def recount(tx: Connection, keys: Iterable[Key]) -> None:
         )
         .scalar_subquery()
     )
-    for warehouse, sku in sorted(set(keys)):
-        tx.execute(
-            update(stock_positions)
-            .where(position.warehouse == warehouse, position.sku == sku)
-            .values(reserved=unreflected)
-        )
+    here = (position.warehouse == bindparam("in"), position.sku == bindparam("at"))
+    if rows := [{"in": warehouse, "at": sku} for warehouse, sku in sorted(set(keys))]:
+        tx.execute(update(stock_positions).where(*here).values(reserved=unreflected), rows)
 
 
 def lock_positions(tx: Connection, keys: Iterable[Key]) -> None:
@@ -196,21 +196,32 @@ def note_shortages(tx: Connection, keys: Iterable[Key], now: datetime) -> int:
     that the hub had given away.
     """
     position, shortage = stock_positions.c, stock_shortages.c
+    by_warehouse: dict[str, set[str]] = defaultdict(set)
+    for warehouse, sku in keys:
+        by_warehouse[warehouse].add(sku)
     standing = 0
-    for warehouse, sku in sorted(set(keys)):
-        lacking = tx.scalar(
-            select(position.reserved - position.on_hand).where(
-                position.warehouse == warehouse, position.sku == sku
+    for warehouse, mine in sorted(by_warehouse.items()):
+        lacks = (position.reserved - position.on_hand).label("units")
+        found = tx.execute(select(position.sku, lacks).where(position.warehouse == warehouse, lacks > 0))
+        lacking = {row.sku: row.units for row in found if row.sku in mine}
+        known: set[str] = set(
+            tx.scalars(
+                select(shortage.sku).where(shortage.warehouse == warehouse, shortage.ended_at.is_(None))
             )
         )
-        here = and_(shortage.warehouse == warehouse, shortage.sku == sku, shortage.ended_at.is_(None))
-        if lacking is None or lacking <= 0:
-            tx.execute(update(stock_shortages).where(here).values(ended_at=now))
-            continue
-        standing += 1
-        row = {"warehouse": warehouse, "sku": sku, "units": lacking, "since": now}
-        tx.execute(insert_or_ignore(tx, stock_shortages), [row])
-        tx.execute(update(stock_shortages).where(here).values(units=lacking))
+        here = and_(
+            shortage.warehouse == warehouse, shortage.sku == bindparam("at"), shortage.ended_at.is_(None)
+        )
+        if ended := [{"at": sku} for sku in sorted(known & mine - set(lacking))]:
+            tx.execute(update(stock_shortages).where(here).values(ended_at=now), ended)
+        if rows := [{"at": sku, "units": units} for sku, units in sorted(lacking.items())]:
+            new = [
+                {"warehouse": warehouse, "sku": row["at"], "units": row["units"], "since": now}
+                for row in rows
+            ]
+            tx.execute(insert_or_ignore(tx, stock_shortages), new)
+            tx.execute(update(stock_shortages).where(here), rows)
+        standing += len(rows)
     return standing
 
 
