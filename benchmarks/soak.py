@@ -33,8 +33,8 @@ from pipelines.services.cycle import run_cycle
 from sandbox.registry import CHANNELS
 
 STEP, STEPS = timedelta(minutes=2), 30
-DRAIN = timedelta(hours=4)
-MOST_DRAIN_STEPS = 72
+DRAIN = timedelta(hours=8)
+MOST_DRAIN_STEPS = 36
 WARM_UP = 1 / 3
 
 

@@ -14,7 +14,7 @@ def test_traffic_in_bad_weather_loses_nothing_doubles_nothing_and_drains(
 ) -> None:
     if not everything and empty_url.startswith("postgresql"):
         pytest.skip("the sample is on SQLite")
-    orders, pace = (600, 4.0) if everything else (STEPS, 0.3)
+    orders, pace = (600, 4.0) if everything else (STEPS, 0.1)
     with stage(tmp_path, empty_url, 9, "--plenty", "--steady") as set_up:
         report = play(set_up, 2, orders, 0.2, pace)
     record_fault(
