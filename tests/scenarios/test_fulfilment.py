@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from order_store.schema.fulfilment import outbox, parcels
 from sandbox.registry import CHANNELS, CONNECTIONS, WMSS
-from sandbox.world import ShopOrder
+from sandbox.world import ShopOrder, WarehouseShipment
 
 OpenStage = Callable[..., Any]
 SITES = {"tryton-lyon": "LYS", "shipbob-us": "ORD"}
@@ -38,6 +38,12 @@ def parcels_of(stage: Any, order: ShopOrder) -> Sequence[Any]:  # noqa: ANN401
         return tx.execute(query.order_by(parcels.c.sequence)).all()
 
 
+def shipments_of(stage: Any, channel: str) -> list[WarehouseShipment]:  # noqa: ANN401
+    """What warehouses have of a channel's orders."""
+    found = stage.world.shipments.values()
+    return [shipment for shipment in found if shipment.reference.startswith(f"{channel}.")]
+
+
 @pytest.mark.parametrize("wms", WMSS)
 def test_s35_s48_a_wms_whose_answer_was_lost_has_the_order_once(open_stage: OpenStage, wms: str) -> None:
     """ShipBob refuses a reference that it has; Tryton would take it twice."""
@@ -55,18 +61,17 @@ def test_s35_s48_a_wms_whose_answer_was_lost_has_the_order_once(open_stage: Open
     assert unsettled(stage) == []
 
 
-@pytest.mark.parametrize("channel", CHANNELS)
-def test_s38_what_is_fulfilled_already_is_settled_and_not_tried_for_ever(
-    open_stage: OpenStage, channel: str
-) -> None:
+def test_s38_what_is_fulfilled_already_is_settled_and_not_tried_for_ever(open_stage: OpenStage) -> None:
     stage = open_stage(*CONNECTIONS)
     put(stage, LYS=SPOON)
-    order = stage.place(channel, lines=[(SPOON, 2)])
+    orders = {channel: stage.place(channel, lines=[(SPOON, 2)]) for channel in CHANNELS}
     stage.wait(minutes=15)
     stage.cycle()
     stage.wait(hours=14)
-    number = stage.world.shipments_of("tryton-lyon")[0].tracking_number
-    stage.world.tell(order, {order.lines[0].line_id: 2}, "DHL", number, by_hub=False)
+    for channel, order in orders.items():
+        (shipment,) = shipments_of(stage, channel)
+        line = order.lines[0].line_id
+        stage.world.tell(order, {line: 2}, "DHL", shipment.tracking_number, by_hub=False)
     cycles(stage, 10, hours=2)
     confirmations = "SELECT attempts FROM outbox WHERE operation = 'confirm_shipment'"
     with stage.hub.store.read() as tx:
@@ -75,18 +80,19 @@ def test_s38_what_is_fulfilled_already_is_settled_and_not_tried_for_ever(
     assert unsettled(stage) == []
 
 
-@pytest.mark.parametrize("channel", CHANNELS)
-def test_s39_three_parcels_are_three_write_backs(open_stage: OpenStage, channel: str) -> None:
+def test_s39_three_parcels_are_three_write_backs(open_stage: OpenStage) -> None:
     stage = open_stage(*CONNECTIONS)
     put(stage, LYS=SPOON, BER=WHISK, ORD=TIMER)
-    order = stage.place(channel, lines=[(SPOON, 1), (WHISK, 2), (TIMER, 1)])
+    wanted = [(SPOON, 1), (WHISK, 2), (TIMER, 1)]
+    orders = {channel: stage.place(channel, lines=wanted) for channel in CHANNELS}
     stage.wait(minutes=15)
     cycles(stage, 10, hours=3)
-    shipped = {shipment.tracking_number for shipment in stage.world.shipments.values()}
-    assert len(shipped) == 3
-    assert {told.tracking_number for told in order.told} == shipped
-    assert [order.told_units(line.line_id) for line in order.lines] == [1, 2, 1]
-    assert [row.sequence for row in parcels_of(stage, order)] == [1, 2, 3]
+    for channel, order in orders.items():
+        shipped = {shipment.tracking_number for shipment in shipments_of(stage, channel)}
+        assert len(shipped) == 3
+        assert {told.tracking_number for told in order.told} == shipped
+        assert [order.told_units(line.line_id) for line in order.lines] == [1, 2, 1]
+        assert [row.sequence for row in parcels_of(stage, order)] == [1, 2, 3]
 
 
 def test_s40_a_delivered_parcel_stays_delivered(open_stage: OpenStage) -> None:
@@ -120,18 +126,17 @@ def test_s40_a_delivered_parcel_stays_delivered(open_stage: OpenStage) -> None:
         assert row.delivered_at == truth.delivered_at
 
 
-@pytest.mark.parametrize("channel", CHANNELS)
-def test_s42_two_ordered_one_cancelled_then_shipped_is_one_everywhere(
-    open_stage: OpenStage, channel: str
-) -> None:
+def test_s42_two_ordered_one_cancelled_then_shipped_is_one_everywhere(open_stage: OpenStage) -> None:
     stage = open_stage(*CONNECTIONS)
     put(stage, LYS=SPOON)
-    order = stage.place(channel, lines=[(SPOON, 2)])
-    stage.world.remove_units(order, order.lines[0].line_id, 1)
+    orders = {channel: stage.place(channel, lines=[(SPOON, 2)]) for channel in CHANNELS}
+    for order in orders.values():
+        stage.world.remove_units(order, order.lines[0].line_id, 1)
     stage.wait(minutes=15)
     cycles(stage, 10, hours=3)
-    (shipment,) = stage.world.shipments.values()
-    assert [(pick.sku, pick.quantity) for pick in shipment.picks] == [(SPOON, 1)]
-    assert order.told_units(order.lines[0].line_id) == 1
-    line = stage.stored(order).lines[0]
-    assert (line["ordered"], line["cancelled"], line["shipped"], line["confirmed"]) == (2, 1, 1, 1)
+    for channel, order in orders.items():
+        (shipment,) = shipments_of(stage, channel)
+        assert [(pick.sku, pick.quantity) for pick in shipment.picks] == [(SPOON, 1)]
+        assert order.told_units(order.lines[0].line_id) == 1
+        line = stage.stored(order).lines[0]
+        assert (line["ordered"], line["cancelled"], line["shipped"], line["confirmed"]) == (2, 1, 1, 1)
