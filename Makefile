@@ -55,6 +55,7 @@ lock: setup-dev ## Compile requirements/*.in into pinned, hashed requirements/*.
 bench: setup-dev ## Every benchmark, one JSON line each
 	$(BIN)/python benchmarks/ingest.py --orders 20000 --json
 	$(BIN)/python benchmarks/replay.py --orders 100000 --json
+	$(BIN)/python -m benchmarks.stock --json
 	$(BIN)/python benchmarks/routing.py --json
 	$(BIN)/python benchmarks/rolling.py --orders 1000 --waves 20 --cut-off 5 --tight 1.1 1.5 --seeds 1 2 3 --json
 	$(BIN)/python benchmarks/concurrency.py --json
