@@ -1,6 +1,7 @@
 """Gives verified orders to warehouses: asks for a plan, and commits it order by order."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from functools import partial
@@ -22,10 +23,12 @@ from order_store.leases import Lease, LeaseLost, acquire_lease, new_owner, relea
 from order_store.personal import digest_key, personal_data_by_order
 from order_store.picklists import ship_to_digest
 from order_store.schema.fulfilment import routing_decisions
+from pipelines.config_sites import routing_sites
 from pipelines.hub import Hub
 from pipelines.services.movable import ask_to_give_up, take_back
 from pipelines.services.rejections import propose_cancellations, take_elsewhere
 from pipelines.services.route_problem import Known, problem_of
+from warehouse_routing.calendar import dispatch_date
 from warehouse_routing.plan import Assignment, OrderPlan, Plan
 from warehouse_routing.router import plan
 
@@ -89,7 +92,7 @@ def route_orders(hub: Hub, seen: list[Plan] | None = None) -> RouteResult:
     Backordered orders come first, by promise and age. Where an order or the stock has changed between plan
     and commit, the orders concerned are routed again, at most three times; what is left then waits for
     the next run. One process routes at a time, as several would plan the same orders; where one holds the
-    lease for longer than it lasts, the next one begins, and the first one stops at its next commit.
+    lease for longer than it lasts, the next one begins, and what both have planned is given once.
 
     Args:
         hub: The hub.
@@ -102,8 +105,6 @@ def route_orders(hub: Hub, seen: list[Plan] | None = None) -> RouteResult:
     run = _Run(hub, lease)
     try:
         return _route(run, seen)
-    except LeaseLost:
-        return replace(run.result, skipped="another process routes meanwhile")
     finally:
         with hub.store.begin() as tx:
             release_lease(tx, lease)
@@ -207,11 +208,16 @@ def _commit_batch(
 ) -> list[int | None]:
     """How many picklists each order got; None for one that met a conflict."""
     hub = run.hub
-    renew_lease(tx, run.lease, hub.clock.now(), _lease_time(hub))
+    with suppress(LeaseLost):  # who took longer is late, not wrong: each order is committed on conditions
+        renew_lease(tx, run.lease, hub.clock.now(), _lease_time(hub))
     decisions = _decisions(hub, tx, [known[one.order_id] for one in batch], batch)
     lock_for(tx, decisions)
+    days = {site.code: dispatch_date(site, hub.clock.now()) for site in routing_sites(hub.config)}
     made: list[int | None] = []
     for one, decision in zip(batch, decisions, strict=True):
+        if any(new.dispatch_date < days[new.site] for new in one.assignments if new.kept is None):
+            made.append(None)  # the cut-off has passed since
+            continue
         savepoint = tx.begin_nested()
         try:
             picklists = _commit_one(tx, one, decision, hub.clock.now())

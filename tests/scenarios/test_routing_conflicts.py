@@ -1,7 +1,7 @@
 """What changes between plan and commit: full days, other orders, another process (S23, S28)."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -127,7 +127,10 @@ def test_a_plan_that_takes_its_whole_time_limit_keeps_other_processes_out(open_s
 
 
 @pytest.mark.parametrize("rival", [False, True])
-def test_a_process_whose_right_has_run_out_commits_nothing(open_stage: OpenStage, rival: bool) -> None:
+def test_a_plan_that_took_longer_than_the_right_to_route_is_carried_out_all_the_same(
+    open_stage: OpenStage, rival: bool
+) -> None:
+    """Else nobody would ever route where every plan takes so long."""
     stage = open_stage("shopify-eu", "tryton-lyon")
     (order,) = ready(stage, {"LYS": 1}, [[(SPOON, 1)]])
 
@@ -136,8 +139,23 @@ def test_a_process_whose_right_has_run_out_commits_nothing(open_stage: OpenStage
         assert not rival or rival_after(stage, minutes=0)
 
     result = route_orders(stage.hub, Meanwhile(happens))
-    assert (result.skipped, result.allocated) == ("another process routes meanwhile", 0)
-    assert states(stage, order) == []
+    assert (result.skipped, result.allocated) == (None, 1)
+    assert states(stage, order) == [("LYS", "planned")]
+
+
+def test_what_was_planned_for_a_day_that_is_over_is_planned_again(open_stage: OpenStage) -> None:
+    stage = open_stage("shopify-eu", "tryton-lyon")
+    (order,) = ready(stage, {"LYS": 1}, [[(SPOON, 1)]])
+    began = stage.clock.now()
+
+    def happens(number: int) -> None:
+        if number == 1:
+            stage.clock.sleep(24 * 3600)
+
+    result = route_orders(stage.hub, Meanwhile(happens))
+    assert (result.conflicts, result.allocated) == (1, 1)
+    (picklist,) = parcels(stage, order)
+    assert date.fromisoformat(picklist.dispatch_date) > began.date()
 
 
 def rival_after(stage: Any, minutes: int) -> bool:  # noqa: ANN401
