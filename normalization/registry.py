@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, Protocol, cast
 
 from normalization.records import (
+    Cancellation,
     CanonicalOrder,
     PickedLine,
     Picklist,
@@ -55,6 +56,14 @@ class ChannelMapping(Protocol):
 
     def confirm_shipment(self, confirmation: ShipmentConfirmation) -> Json:
         """The body that the connector's operation `confirm_shipment` takes."""
+        ...
+
+
+class CancellingMapping(ChannelMapping, Protocol):
+    """The words of a channel that lets the merchant cancel units."""
+
+    def cancel_lines(self, cancellation: Cancellation) -> Json:
+        """The body that the operation `cancel_lines` takes."""
         ...
 
 
@@ -104,6 +113,11 @@ CARRIERS: Mapping[str, str] = {name: f"normalization.carriers.{name}" for name i
 def channel(connector: str) -> ChannelMapping:
     """The mapping of a channel. Raises KeyError if there is none of that name."""
     return cast("ChannelMapping", import_module(CHANNELS[connector]))
+
+
+def cancelling(connector: str) -> CancellingMapping:
+    """The mapping of a channel whose connector offers `cancel_lines`. Raises KeyError as `channel` does."""
+    return cast("CancellingMapping", channel(connector))
 
 
 def wms(connector: str) -> WmsMapping:

@@ -286,3 +286,35 @@ class ShipmentConfirmation(msgspec.Struct, frozen=True, kw_only=True):
     service: str | None = None
     tracking_url: str | None = None
     confirmation_ref: str | None = None
+
+
+class LineCancellation(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of one line that the merchant will not deliver.
+
+    Attributes:
+        line_id: The channel's id of the line.
+        units: How many units are taken off, at least one.
+        remaining: What the line's current quantity is to be afterwards: units that were shipped or are
+            still to be shipped.
+    """
+
+    line_id: str
+    units: int
+    remaining: int
+
+
+class Cancellation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a channel is asked to take off an order, in the channel's own ids. No money goes back by it.
+
+    Attributes:
+        reference: The hub's reference of this message, stable over retries.
+        reason: Why, in the hub's words, for the merchant's staff. It names nobody.
+        whole: True if nothing of the order remains.
+    """
+
+    reference: str
+    external_id: str
+    number: str
+    lines: tuple[LineCancellation, ...]
+    reason: str
+    whole: bool
