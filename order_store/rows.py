@@ -48,6 +48,7 @@ HUB_LINE_COLUMNS = frozenset(
         "delivered",
         "confirmed",
         "backordered",
+        "cancelling",
         "elsewhere",
         "first_routed_at",
         "backordered_at_first_routing",

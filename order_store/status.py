@@ -84,7 +84,7 @@ def open_units() -> ColumnElement[int]:
 def allocatable_units() -> ColumnElement[int]:
     """SQL for the units of an order line that may still be allocated; may be negative after an edit."""
     line = order_lines.c
-    return line.ordered - line.cancelled - line.elsewhere - line.allocated
+    return line.ordered - line.cancelled - line.elsewhere - line.allocated - line.cancelling
 
 
 def refresh_status(tx: Connection, order_ids: Sequence[int]) -> dict[int, OrderStatus]:

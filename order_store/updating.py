@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete
 
 from normalization.records import CanonicalOrder
+from order_store.cancelling import count_down
 from order_store.changes import changes
 from order_store.creating import Arrival
 from order_store.dialects import Row, insert_rows, update_rows
@@ -148,7 +149,7 @@ _NO_HUB_UNITS: dict[str, object] = dict.fromkeys(
 )
 
 
-def _write_lines(tx: Connection, updates: Iterable[_Update]) -> None:
+def _write_lines(tx: Connection, updates: Sequence[_Update]) -> None:
     added: list[Row] = []
     altered: list[Row] = []
     for one in updates:
@@ -169,6 +170,8 @@ def _write_lines(tx: Connection, updates: Iterable[_Update]) -> None:
                 values = line_row(one.order_id, own["line_no"], line, sku, left)
                 altered.append((*values[2:], *values[:2]))
     update_rows(tx, order_lines, _LINE_CHANGES, _LINE_KEYS, altered)
+    if asked := [one.order_id for one in updates if any(line["cancelling"] for line in one.stored.lines)]:
+        count_down(tx, asked)
     insert_rows(tx, order_lines, LINE_COLUMNS, added)
 
 

@@ -105,10 +105,18 @@ class Reconsidering(Section):
 
 
 class CancelAfter(Section):
-    """After how many days a line that waits is proposed for cancellation."""
+    """After how many days a line that waits is given up."""
 
     default: Days | None = Field(default=None, description="Give days, 1 or more, or null for never.")
     skus: Mapping[str, Days] = Field(default_factory=dict, description="Give days by SKU, 1 or more.")
+    at_channel: bool = Field(
+        default=False, description="Write true to have channels cancel such lines, false to only propose it."
+    )
+
+    @property
+    def shortest(self) -> int | None:
+        """The fewest days that are given, or None if none are."""
+        return min((*self.skus.values(), *((self.default,) if self.default else ())), default=None)
 
     def days(self, sku: str | None) -> int | None:
         """Of a SKU, or None for never."""
@@ -204,7 +212,9 @@ class Routing(Section):
     release_dates: Mapping[str, Day] = Field(
         default_factory=dict, description='Give by SKU the first day on which it is sent: "2026-12-01".'
     )
-    cancel_after_days: CancelAfter = Field(default_factory=CancelAfter, description="Give default and skus.")
+    cancel_after_days: CancelAfter = Field(
+        default_factory=CancelAfter, description="Give default, skus and at_channel."
+    )
     after_rejection: Rejection = Field(
         default=Rejection.PERSON, description=f"Write one of: {', '.join(Rejection)}."
     )

@@ -106,6 +106,7 @@ order_lines = Table(
     units("delivered"),
     units("confirmed"),  # shipped units that the channel has accepted from the hub
     units("backordered"),  # units that wait for stock since the last routing
+    units("cancelling"),  # of these, units that the channel was asked to cancel: nobody allocates them
     Column(
         "elsewhere",  # units that somebody else fulfilled
         Integer,

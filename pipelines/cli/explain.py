@@ -102,6 +102,7 @@ LINE = (
     "sku",
     "ordered",
     "cancelled",
+    "cancelling",
     "allocated",
     "picked",
     "shipped",

@@ -13,13 +13,15 @@ from order_store.orders import load_order
 from order_store.outbox import OutboxRow
 from order_store.personal import digest_key, personal_data_of, words_of
 from order_store.picklists import ENDED, StoredPicklist, load_picklist, ship_to_digest
+from pipelines.services.cancellations import OPERATION, cancellation_of
 from pipelines.services.confirm import confirmation_of
 
 PUSH, AMEND, CANCEL, CONFIRM = "push_picklist", "amend_picklist", "cancel_picklist", "confirm_shipment"
+CANCEL_LINES = OPERATION
 
 
 class NothingToSend(Exception):
-    """The picklist has ended, so a message that would make or change it has no sense any more."""
+    """What the message was to make, change or cancel is no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +48,18 @@ def body_of(tx: Transaction, connector: str, row: OutboxRow) -> Body:
 
     Raises:
         NormalizationError: If the vendor's form wants what the store does not have.
-        NothingToSend: If the picklist has ended.
+        NothingToSend: If the picklist has ended, or nothing is left to cancel.
     """
     order = load_order(tx, row.order_id, "sending").order
     personal = words_of(personal_data_of(order))
     if row.operation == CONFIRM:
         confirmation = confirmation_of(tx, row.subject_id, row.reference, row.created_at)
         return Body(registry.channel(connector).confirm_shipment(confirmation), personal=personal)
+    if row.operation == CANCEL_LINES:
+        cancellation = cancellation_of(tx, row)
+        if cancellation is None:
+            raise NothingToSend("nothing of it is left to cancel")
+        return Body(registry.cancelling(connector).cancel_lines(cancellation), personal=personal)
     mapping = registry.wms(connector)
     stored = load_picklist(tx, row.subject_id)
     if row.operation == CANCEL:

@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from connectors.contract import Outcome, WriteResult
 from order_store.allocations import note_accepted, release_picklist
+from order_store.cancelling import let_go
 from order_store.events import Event, add_events
 from order_store.outbox import OutboxRow, enqueue, supersede
 from order_store.picklists import (
@@ -22,7 +23,7 @@ from order_store.picklists import (
     set_state,
 )
 from order_store.schema.fulfilment import parcels
-from pipelines.services.bodies import AMEND, CANCEL, CONFIRM, PUSH
+from pipelines.services.bodies import AMEND, CANCEL, CANCEL_LINES, CONFIRM, PUSH
 
 MOVE_SUFFIX = "@move"
 """Ends the reference of a cancellation that only a better warehouse is the reason of."""
@@ -40,6 +41,8 @@ class Kind(StrEnum):
     MOVE_REFUSED = "move_refused"
     CONFIRMED = "shipment_confirmed"
     CONFIRMATION_REFUSED = "confirmation_refused"
+    LINES_CANCELLED = "cancellation_accepted"
+    CANCELLATION_REFUSED = "cancellation_refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,9 @@ def follow(tx: Transaction, settled: Settled) -> None:
     """
     if settled.row.operation == CONFIRM:
         _confirmed(tx, settled)
+        return
+    if settled.row.operation == CANCEL_LINES:
+        _lines_cancelled(tx, settled)
         return
     picklist = load_picklist(tx, settled.row.subject_id)
     step = {PUSH: _pushed, AMEND: _amended, CANCEL: _cancelled}[settled.row.operation]
@@ -160,6 +166,16 @@ def _confirmed(tx: Transaction, settled: Settled) -> None:
         add_events(tx, [settled.event(Kind.CONFIRMED, detail)])
     else:
         add_events(tx, [settled.event(Kind.CONFIRMATION_REFUSED, detail, settled.result.reason)])
+
+
+def _lines_cancelled(tx: Transaction, settled: Settled) -> None:
+    """The units count as cancelled once the channel's own figures say so; those it refuses wait again."""
+    detail = {"reference": settled.row.reference}
+    if settled.applied:
+        add_events(tx, [settled.event(Kind.LINES_CANCELLED, detail)])
+    else:
+        let_go(tx, settled.row.order_id)
+        add_events(tx, [settled.event(Kind.CANCELLATION_REFUSED, detail, settled.result.reason)])
 
 
 def _named(picklist: StoredPicklist) -> dict[str, Any]:

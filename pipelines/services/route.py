@@ -25,8 +25,9 @@ from order_store.picklists import ship_to_digest
 from order_store.schema.fulfilment import routing_decisions
 from pipelines.config_sites import routing_sites
 from pipelines.hub import Hub
+from pipelines.services.cancellations import cancel_overdue
 from pipelines.services.movable import ask_to_give_up, take_back
-from pipelines.services.rejections import propose_cancellations, take_elsewhere
+from pipelines.services.rejections import take_elsewhere
 from pipelines.services.route_problem import Known, problem_of
 from warehouse_routing.calendar import dispatch_date
 from warehouse_routing.plan import Assignment, OrderPlan, Plan
@@ -53,6 +54,7 @@ class RouteResult:
         moved: Orders that were given to other warehouses, or whose WMS is asked to give them up.
         refused: Picklists that a WMS refused and that were taken back.
         cancellations_proposed: Lines that have waited too long, told for the first time.
+        cancellations_asked: Such lines that their channel is asked to cancel.
         cost_minor: Of all that was decided in the first round, in minor units of `currency`.
         gap_percent: How far from the best that plan is at most.
         skipped: Why nothing was routed, if nothing was.
@@ -67,6 +69,7 @@ class RouteResult:
     moved: int = 0
     refused: int = 0
     cancellations_proposed: int = 0
+    cancellations_asked: int = 0
     cost_minor: int = 0
     gap_percent: float = 0.0
     skipped: str | None = None
@@ -137,7 +140,8 @@ def _route(run: _Run, seen: list[Plan] | None) -> RouteResult:
         run.add(conflicts=len(wanted))
         if not wanted:
             break
-    run.add(cancellations_proposed=propose_cancellations(hub))
+    overdue = cancel_overdue(hub)
+    run.add(cancellations_proposed=overdue.proposed, cancellations_asked=overdue.asked)
     return run.result
 
 

@@ -129,7 +129,7 @@ def _known(
     numbers: dict[str, int] = {}
     for line in lines:
         elsewhere = max(0, line["fulfilled"] - line["confirmed"])
-        units = line["ordered"] - line["cancelled"] - elsewhere - line["allocated"]
+        units = line["ordered"] - line["cancelled"] - elsewhere - line["allocated"] - line["cancelling"]
         units += stands[line["line_no"]]
         if units > 0 and line["requires_shipping"] and per_unit[line["line_no"]]:
             open_lines.append(OpenLine(line["line_id"], units, tuple(per_unit[line["line_no"]])))
