@@ -12,14 +12,9 @@ from typing import ClassVar
 
 import msgspec
 
-from connectors.auth import HeaderAuth
 from connectors.channels import shopify_queries as texts
-from connectors.channels.shopify_answers import (
-    QueryTooCostly,
-    envelope,
-    mutation_error,
-    query_error,
-)
+from connectors.channels.shopify_answers import QueryTooCostly, envelope
+from connectors.channels.shopify_cancelling import cancel_lines
 from connectors.channels.shopify_fulfilment import (
     Group,
     made_for,
@@ -28,6 +23,7 @@ from connectors.channels.shopify_fulfilment import (
     units_of,
     wanted_units,
 )
+from connectors.channels.shopify_graphql import API_VERSION, COST_PER_SECOND, ShopGraphQL
 from connectors.contract import (
     Json,
     Operation,
@@ -41,18 +37,11 @@ from connectors.contract import (
     WriteResult,
 )
 from connectors.errors import PermissionMissing, RecordMissing, RecordRejected, StreamBroken
-from connectors.http import Answer, Request, Transport
+from connectors.http import Answer
 from connectors.pagination import guarded
-from connectors.runtime import Rate, Runtime
+from connectors.runtime import Runtime
 
-API_VERSION = "2026-10"
 PAGE_SIZE = 50
-COST_PER_SECOND = 100
-"""The cost points of a standard plan, as recorded answers state them (restoreRate)."""
-BURST_SECONDS = 20
-"""How many seconds' points the bucket holds (recorded: maximumAvailable 2000 at restoreRate 100)."""
-FIRST_COST = 100
-"""Points that a query is taken to cost until Shopify has told."""
 OWN_PERIOD = timedelta(days=60)
 """Without `read_all_orders` an app sees only the orders of so long (shopify.dev, access scopes)."""
 
@@ -113,27 +102,16 @@ class Shopify:
     }
     operations: ClassVar[Mapping[str, Operation]] = {
         "confirm_shipment": Operation("confirm_shipment", Safety.LOOK_UP, settle=timedelta(seconds=10)),
+        "cancel_lines": Operation("cancel_lines", Safety.SETS_VALUE),
     }
 
     def __init__(
         self, connection: str, settings: Mapping[str, str], secrets: Mapping[str, str], runtime: Runtime
     ) -> None:
         self.connection = connection
-        self._clock = runtime.clock
-        self._path = f"/admin/api/{settings.get('api_version', API_VERSION)}/graphql.json"
+        self._shop = ShopGraphQL(connection, settings, secrets, runtime)
         self._page_size = int(settings.get("page_size", PAGE_SIZE))
         self._notify = settings.get("notify_customer", "false").lower() == "true"
-        rate = float(settings.get("cost_per_second", COST_PER_SECOND))
-        self._pacer = runtime.pacer_for(connection, {"default": Rate(rate, int(rate * BURST_SECONDS))})
-        self._costs: dict[str, int] = {}
-        auth = HeaderAuth("X-Shopify-Access-Token", secrets["access_token"])
-        base = settings["base_url"]
-        self._queries = Transport(
-            connection, base, runtime, pacer=self._pacer, auth=auth, classify=query_error
-        )
-        self._mutations = Transport(
-            connection, base, runtime, pacer=self._pacer, auth=auth, classify=mutation_error
-        )
 
     def read(self, stream: str, window: Window, bookmark: str | None = None) -> Iterator[Page]:
         """Read orders. The bookmark is the cursor of the last page, good for the same window only.
@@ -147,7 +125,7 @@ class Shopify:
 
     def read_one(self, stream: str, external_id: str) -> Page:
         """Read one order by its gid."""
-        answer = self._query("order", texts.ORDER, {"id": external_id}, mended=True)
+        answer = self._shop.query("order", texts.ORDER, {"id": external_id}, mended=True)
         raw = _ORDER_DATA.decode(envelope(answer).data).order
         if bytes(raw) == b"null":
             raise RecordMissing(f"{self.connection}: Shopify knows no {external_id}")
@@ -155,31 +133,20 @@ class Shopify:
         return Page(self.streams[stream].lands_as, (record,), answer.observed_at, answer.vendor_time)
 
     def write(self, operation: str, body: Json, reference: str) -> WriteResult:
-        """Do `confirm_shipment`: fulfil what a parcel holds, one fulfilment a location.
+        """Do `confirm_shipment` or `cancel_lines`.
 
-        The body: {"order_id", "lines": [{"line_id", "quantity"}], "tracking": {"number", "company", "url"}}.
+        The body of the one: {"order_id", "lines": [{"line_id", "quantity"}], "tracking": {"number",
+        "company", "url"}}; of the other: {"order_id", "lines": [{"line_id", "remaining"}], "whole",
+        "reason"}.
+
+        Raises:
+            PermissionMissing: If the app lacks the operation's access scope; Shopify's sentence names it.
         """
-        if operation != "confirm_shipment":
-            return WriteResult(Outcome.UNSUPPORTED, reason=f"Shopify has no {operation}")
-        refused = ""
-        for _ in range(2):
-            order = self._open_work(body["order_id"])
-            if order is None:
-                return WriteResult(Outcome.REJECTED, reason=f"Shopify knows no {body['order_id']}")
-            todo = plan(order, wanted_units(body), body["tracking"].get("number"))
-            if todo.blocked:
-                return WriteResult(Outcome.REJECTED, reason="; ".join(todo.blocked))
-            refused = ""
-            for group in todo.groups:
-                made, refused = self._fulfil(group, body["tracking"])
-                if refused:
-                    break
-                todo.done.append(made)
-            if not refused:
-                return WriteResult(Outcome.APPLIED, vendor_ref=",".join(todo.done) or None)
-            if todo.done and not body["tracking"].get("number"):
-                break  # without a number the next reading can't tell what this call has sent
-        return WriteResult(Outcome.REJECTED, reason=refused)
+        if operation == "cancel_lines":
+            return cancel_lines(self._shop, body)
+        if operation == "confirm_shipment":
+            return self._confirm(body)
+        return WriteResult(Outcome.UNSUPPORTED, reason=f"Shopify has no {operation}")
 
     def look_up(self, operation: str, body: Json, reference: str) -> WriteResult | None:
         """The fulfilments of a parcel, found by its tracking number.
@@ -205,7 +172,7 @@ class Shopify:
         while not last:
             variables = {"first": size, "after": after, "query": query, "sort": sort}
             try:
-                answer = self._query(f"orders/{size}", texts.ORDERS, variables, mended=True)
+                answer = self._shop.query(f"orders/{size}", texts.ORDERS, variables, mended=True)
             except QueryTooCostly:
                 if size == 1:
                     raise
@@ -235,7 +202,7 @@ class Shopify:
         payload = bytes(raw)
         if _MORE.search(payload):
             order = msgspec.json.decode(payload)
-            self._complete(order)
+            self._shop.complete(order)
             payload = msgspec.json.encode(order)
         try:
             external_id = _IDENTITY.decode(payload).id
@@ -243,36 +210,33 @@ class Shopify:
             external_id = None
         return answer.record(external_id, payload)
 
-    def _complete(self, value: Json, order_fragment: str = "Assigned") -> None:
-        """Fetch what is missing of every connection inside a record, in place."""
-        if isinstance(value, list):
-            for entry in value:
-                self._complete(entry, order_fragment)
-        if not isinstance(value, dict):
-            return
-        for name, held in value.items():
-            if isinstance(held, dict) and held.get("pageInfo", {}).get("hasNextPage"):
-                self._fetch_rest(value["id"], name, held, order_fragment)
-            self._complete(held, order_fragment)
-
-    def _fetch_rest(self, parent: str, name: str, held: Json, order_fragment: str) -> None:
-        text = texts.rest_of(parent.split("/")[3], name, order_fragment)
-        while held["pageInfo"]["hasNextPage"]:
-            after = held["pageInfo"]["endCursor"]
-            variables = {"id": parent, "first": texts.REST_PAGE, "after": after}
-            more = self._data(self._query(f"rest/{name}", text, variables))["node"]
-            if more is None:
-                raise RecordMissing(f"{self.connection}: {parent} vanished while its {name} were read")
-            held["nodes"].extend(more[name]["nodes"])
-            held["pageInfo"] = more[name]["pageInfo"]
-            if held["pageInfo"]["hasNextPage"] and held["pageInfo"]["endCursor"] == after:
-                raise StreamBroken(f"{self.connection}: {name} of {parent} repeat a page marker")
-
     def _open_work(self, order_id: str) -> Json:
         """The order's fulfilments and fulfilment orders, complete; None if there is no such order."""
-        order = self._data(self._query("open_work", texts.OPEN_WORK, {"id": order_id}))["order"]
-        self._complete(order, "OpenWork")
+        order = self._shop.data(self._shop.query("open_work", texts.OPEN_WORK, {"id": order_id}))["order"]
+        self._shop.complete(order, "OpenWork")
         return order
+
+    def _confirm(self, body: Json) -> WriteResult:
+        """Fulfil what a parcel holds, one fulfilment a location."""
+        refused = ""
+        for _ in range(2):
+            order = self._open_work(body["order_id"])
+            if order is None:
+                return WriteResult(Outcome.REJECTED, reason=f"Shopify knows no {body['order_id']}")
+            todo = plan(order, wanted_units(body), body["tracking"].get("number"))
+            if todo.blocked:
+                return WriteResult(Outcome.REJECTED, reason="; ".join(todo.blocked))
+            refused = ""
+            for group in todo.groups:
+                made, refused = self._fulfil(group, body["tracking"])
+                if refused:
+                    break
+                todo.done.append(made)
+            if not refused:
+                return WriteResult(Outcome.APPLIED, vendor_ref=",".join(todo.done) or None)
+            if todo.done and not body["tracking"].get("number"):
+                break  # without a number the next reading can't tell what this call has sent
+        return WriteResult(Outcome.REJECTED, reason=refused)
 
     def _fulfil(self, group: Group, tracking: Mapping[str, str | None]) -> tuple[str, str]:
         """Make one fulfilment: its gid, or Shopify's reason why not."""
@@ -283,58 +247,27 @@ class Shopify:
         told = {name: text for name, text in tracking.items() if text}
         if told:
             fulfillment["trackingInfo"] = told
-        request = self._request("fulfil", texts.FULFIL, {"fulfillment": fulfillment}, repeatable=False)
         try:
-            answer = self._mutations.send(request)
+            data = self._shop.mutate("fulfil", texts.FULFIL, {"fulfillment": fulfillment})
         except RecordRejected as error:
             return "", str(error)
-        self._note_cost("fulfil", answer)
-        made = self._data(answer)["fulfillmentCreate"]
+        made = data["fulfillmentCreate"]
         refused = "; ".join(error["message"] for error in made["userErrors"])
         if refused or made["fulfillment"] is None:
             return "", refused or "Shopify made no fulfilment and gave no reason"
         return str(made["fulfillment"]["id"]), ""
 
     def _check_reach(self, since: datetime) -> None:
-        if since >= self._clock.now() - OWN_PERIOD:
+        reach = self._shop.clock.now() - OWN_PERIOD
+        if since >= reach:
             return
-        data = self._data(self._query("scopes", texts.SCOPES, {}))
+        data = self._shop.data(self._shop.query("scopes", texts.SCOPES, {}))
         granted = {scope["handle"] for scope in data["currentAppInstallation"]["accessScopes"]}
         if "read_all_orders" not in granted:
             raise PermissionMissing(
-                f"{self.connection}: orders before {self._clock.now() - OWN_PERIOD:%Y-%m-%d} need the access"
+                f"{self.connection}: orders before {reach:%Y-%m-%d} need the access"
                 " scope read_all_orders; without it Shopify leaves them out silently"
             )
-
-    def _query(self, name: str, text: str, variables: Json, *, mended: bool = False) -> Answer:
-        answer = self._queries.send(self._request(name, text, variables, repeatable=True))
-        answer = answer.mended() if mended else answer
-        self._note_cost(name, answer)
-        return answer
-
-    def _request(self, name: str, text: str, variables: Json, *, repeatable: bool) -> Request:
-        return Request(
-            "POST",
-            self._path,
-            json={"query": text, "variables": variables},
-            repeatable=repeatable,
-            cost=self._costs.get(name, FIRST_COST),
-        )
-
-    def _note_cost(self, name: str, answer: Answer) -> None:
-        cost = envelope(answer).extensions.cost
-        if cost is None:
-            return
-        self._costs[name] = max(int(cost.actual_query_cost or cost.requested_query_cost), 1)
-        wait = cost.wait()
-        if wait:
-            self._pacer.pause("default", wait.total_seconds())
-
-    def _data(self, answer: Answer) -> Json:
-        data = msgspec.json.decode(envelope(answer).data or b"null")
-        if not isinstance(data, dict):
-            raise StreamBroken(f"{self.connection}: the answer holds no data")
-        return data
 
 
 def _second(moment: datetime, *, up: bool = False) -> str:

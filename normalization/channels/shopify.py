@@ -19,6 +19,7 @@ from normalization.money import InexactAmountError, UnknownCurrencyError, expone
 from normalization.records import (
     Address,
     Buyer,
+    Cancellation,
     CanonicalOrder,
     ChannelFulfilment,
     LineQuantity,
@@ -102,6 +103,16 @@ def confirm_shipment(confirmation: ShipmentConfirmation) -> Json:
             "company": confirmation.carrier,
             "url": confirmation.tracking_url,
         },
+    }
+
+
+def cancel_lines(cancellation: Cancellation) -> Json:
+    """The body of `cancel_lines`: what is to remain of each line."""
+    return {
+        "order_id": cancellation.external_id,
+        "lines": [{"line_id": line.line_id, "remaining": line.remaining} for line in cancellation.lines],
+        "whole": cancellation.whole,
+        "reason": cancellation.reason,
     }
 
 

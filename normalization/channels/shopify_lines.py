@@ -7,7 +7,10 @@ the units that went (`quantity - currentQuantity`) are split by Shopify's restoc
 * removed by an edit, or refunded with CANCEL ("not yet fulfilled"): cancelled;
 * refunded with RETURN ("already delivered"): returned, and still part of ordered - cancelled;
 * refunded with NO_RESTOCK or LEGACY_RESTOCK, which says nothing about shipping: cancelled, except for units
-  that were shipped or that Shopify still wants shipped (fulfilments and `unfulfilledQuantity` tell).
+  that were shipped or that Shopify still wants shipped (fulfilments and `unfulfilledQuantity` tell);
+* of a cancelled order that was paid and not refunded, Shopify leaves the units as they were, so that they can
+  be refunded later (recorded: PAID, `cancelledAt` set, fulfillable units): those not fulfilled are cancelled,
+  see `shopify_sums`.
 
 Which money counts. `discountAllocations` and `taxLines` are of `quantity`, so the line's amounts are exact
 as long as nothing is cancelled. Otherwise `priceAfterAllDiscountsBeforeTaxesSet` gives the current net, and

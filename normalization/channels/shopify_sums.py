@@ -12,6 +12,9 @@ what went back. So:
 Where only a part of a line's units is cancelled, Shopify doesn't tell the rest's tax; the share that is
 computed can differ from Shopify's by a minor unit a line and tax, and then the header is right. Any other
 difference is `sums_differ`.
+
+An order that was cancelled and not refunded keeps its header: it is compared as it stands, and then the units
+that nobody will ship are taken off, with delivery and charges where nothing is left.
 """
 
 from collections.abc import Mapping
@@ -114,6 +117,8 @@ def sums_of(order: Order, currency: str, warnings: list[str]) -> Sums:
     if whole:
         _check_tax(bill, warnings)
     header = _settle(bill, whole)
+    if order.cancelled_at is not None and order.fulfillments is not UNSET:
+        _take_off_unfulfilled(bill)
     return Sums(
         lines=tuple(
             canonical_line(line, bill.units[line.id], amounts, order, currency)
@@ -280,9 +285,11 @@ def _order_discounts(order: Order, lines: list[Line], currency: str) -> tuple[Di
 
 
 def _totals(bill: _Bill, header: int, whole: bool) -> Totals:
-    order, currency = bill.order, bill.currency
+    """The header's sums, less what was taken off since it was compared (of the buyer's total, its share)."""
+    order, currency, total = bill.order, bill.currency, bill.total()
     buyer = order.presentment_currency_code
     bag = order.total_price_set if whole else order.current_total_price_set
+    part = share(shown(bag, buyer), total, header) if header else 0
     refunded = booked(order.total_refunded_set, currency)
     if order.total_refunded_set is None:
         refunded = sum(booked(refund.total_refunded_set, currency) for refund in order.refunds or ())
@@ -292,10 +299,29 @@ def _totals(bill: _Bill, header: int, whole: bool) -> Totals:
     for entry in bill.shipping:
         shipping += entry.total.minor
     return Totals(
-        total=Money(header, currency),
+        total=Money(total, currency),
         tax=Money(bill.tax(), currency),
         discount=Money(discount, currency),
         shipping=Money(shipping, currency),
         refunded=Money(refunded, currency),
-        buyer_total=Money(shown(bag, buyer), buyer) if bag and buyer and buyer != currency else None,
+        buyer_total=Money(part, buyer) if bag and buyer and buyer != currency else None,
     )
+
+
+def _take_off_unfulfilled(bill: _Bill) -> None:
+    """Count the unfulfilled units of a cancelled order as cancelled."""
+    discounts = _line_discounts(bill.order, bill.lines, bill.currency)
+    for number, line in enumerate(bill.lines):
+        units = bill.units[line.id]
+        if units.kept > units.fulfilled:
+            units.cancelled = units.ordered - units.fulfilled
+            bill.amounts[number] = amounts_of(
+                line, units, discounts[number], bill.currency, bill.order.taxes_included
+            )
+    if not any(units.kept for units in bill.units.values()):
+        nothing = Money(0, bill.currency)
+        bill.shipping = [
+            ShippingLine(title=entry.title, code=entry.code, net=nothing, tax=nothing, total=nothing)
+            for entry in bill.shipping
+        ]
+        bill.charges.clear()

@@ -15,6 +15,7 @@ from graphql import GraphQLSyntaxError, parse
 
 from sandbox.faults import Faults
 from sandbox.vendor import Vendor, VendorAnswer, VendorRequest, json_answer, quoting
+from sandbox.vendors.shopify_cancelling import Cancelling
 from sandbox.vendors.shopify_records import Record, order_record
 from sandbox.vendors.shopify_selection import (
     Execution,
@@ -33,6 +34,8 @@ SCOPES = (
     "read_all_orders",
     "read_merchant_managed_fulfillment_orders",
     "write_merchant_managed_fulfillment_orders",
+    "write_orders",
+    "write_order_edits",
 )
 OWN_PERIOD = timedelta(days=60)
 LATE = timedelta(minutes=3)
@@ -56,6 +59,7 @@ class ShopifyVendor(Vendor):
         token: The access token that it wants.
         scopes: What the app may do; without read_all_orders old orders are left out silently.
         works: Its fulfilment orders, for tests that move or hold them.
+        cancelling: Its order edits and cancellations.
         bucket, restore_rate: The cost points that it gives.
     """
 
@@ -65,6 +69,7 @@ class ShopifyVendor(Vendor):
         super().__init__(world, connection, faults)
         self.scopes = list(SCOPES)
         self.works = Works()
+        self.cancelling = Cancelling(world, self._find, self.faults)
         self.bucket = 20000
         self.restore_rate = 1000
         self.max_query_cost = MAX_QUERY_COST
@@ -99,6 +104,7 @@ class ShopifyVendor(Vendor):
 
     def _execute(self, execution: Execution, cost: int) -> VendorAnswer:
         self._mutates = execution.is_mutation
+        self.cancelling.go_on()
         if cost > self.max_query_cost:
             limit = self.max_query_cost
             text = f"Query cost is {cost}, which exceeds the single query max cost limit ({limit})."
@@ -121,7 +127,13 @@ class ShopifyVendor(Vendor):
             },
         }
         if execution.is_mutation:
-            resolvers = {"fulfillmentCreate": self._fulfillment_create}
+            resolvers = {
+                "fulfillmentCreate": self._fulfillment_create,
+                "orderCancel": self.cancelling.cancel,
+                "orderEditBegin": self.cancelling.begin,
+                "orderEditCommit": self._order_edit_commit,
+                "orderEditSetQuantity": self.cancelling.set_quantity,
+            }
         try:
             data = execution.run(resolvers)
         except SelectionError as error:
@@ -138,6 +150,10 @@ class ShopifyVendor(Vendor):
             "orders": "read_orders",
             "order": "read_orders",
             "fulfillmentCreate": "write_merchant_managed_fulfillment_orders",
+            "orderCancel": "write_orders",
+            "orderEditBegin": "write_order_edits",
+            "orderEditCommit": "write_order_edits",
+            "orderEditSetQuantity": "write_order_edits",
         }
         for name, _ in execution.roots():
             if name in needs and needs[name] not in self.scopes:
@@ -172,7 +188,7 @@ class ShopifyVendor(Vendor):
         return order if order and self._sees(order) else None
 
     def _record(self, order: ShopOrder) -> Record:
-        return order_record(order, self.works.of(order))
+        return self.cancelling.order(order, self.works.of(order))
 
     def _order(self, gid: str) -> Record | None:
         order = self._find(gid)
@@ -182,6 +198,8 @@ class ShopifyVendor(Vendor):
         """An order, or a record inside one."""
         if order := self._find(gid):
             return self._record(order)
+        if found := self.cancelling.node(gid):
+            return found
         for candidate in self._own():
             record = self._record(candidate)
             lists = ("fulfillments", "refunds", "returns", "fulfillmentOrders")
@@ -298,6 +316,11 @@ class ShopifyVendor(Vendor):
         told = self.world.tell(found[0][0], total, tracking.get("company"), tracking.get("number"))
         made = {"id": f"gid://shopify/Fulfillment/{told.fulfilment_id}", "status": "SUCCESS"}
         return {"fulfillment": made, "userErrors": []}
+
+    def _order_edit_commit(self, arguments: Mapping[str, Any]) -> Record:
+        """`orderEditCommit`, with the order as it is then."""
+        answer = self.cancelling.commit(arguments)
+        return answer | {"order": self._order(answer["order"])} if answer["order"] else answer
 
     def _work(self, gid: str) -> tuple[ShopOrder, Work] | None:
         for order in self._own():

@@ -11,7 +11,13 @@ from connectors.channels.shopify import Shopify
 from connectors.contract import Page, Window
 from connectors.runtime import Runtime
 from normalization.channels import shopify as mapping
-from normalization.records import CanonicalOrder, LineQuantity, ShipmentConfirmation
+from normalization.records import (
+    Cancellation,
+    CanonicalOrder,
+    LineCancellation,
+    LineQuantity,
+    ShipmentConfirmation,
+)
 from normalization.registry import Context
 from sandbox.buyers import Wish, place_order
 from sandbox.merchant import build_world
@@ -21,6 +27,7 @@ from sandbox.world import ShopOrder, World
 
 BASE = "https://shop.example"
 CHANNEL = "shopify-eu"
+REASON = "out of stock since 2026-10-01"
 
 
 class WorldClock:
@@ -41,7 +48,7 @@ class WorldClock:
 
 
 class Shop:
-    """A world with one shop, and a connector to it."""
+    """A world with one shop, and a connector to it; the answer to a request that says `losing` is lost."""
 
     def __init__(self) -> None:
         self.world = build_world(plenty=True)
@@ -49,6 +56,7 @@ class Shop:
         self.clock = WorldClock(self.world)
         self.connector = self.connect()
         self.seen: list[VendorRequest] = []
+        self.losing = ""
 
     def connect(self, token: str = ShopifyVendor.token, **settings: str) -> Shopify:
         return Shopify(
@@ -59,6 +67,9 @@ class Shop:
         body = request.body if isinstance(request.body, bytes) else b""
         asked = VendorRequest("POST", request.path_url, "", dict(request.headers), body)
         self.seen.append(asked)
+        if self.losing and self.losing.encode() in body:
+            self.losing = ""
+            self.vendor.faults.switch_on("lost_answer")
         answer = self.vendor.handle(asked)
         if answer.lost:
             raise requests.ConnectionError("Connection aborted")
@@ -86,6 +97,22 @@ class Shop:
                 tracking_number=number,
                 shipped_at=self.world.now,
                 complete=True,
+            )
+        )
+
+    def cancellation(self, order: ShopOrder, remaining: dict[str, int], reason: str = REASON) -> object:
+        """What asks the shop to leave so many units of lines."""
+        return mapping.cancel_lines(
+            Cancellation(
+                reference="c1",
+                external_id=order.external_id,
+                number=order.number,
+                lines=tuple(
+                    LineCancellation(line_id=line_id, units=1, remaining=left)
+                    for line_id, left in remaining.items()
+                ),
+                reason=reason,
+                whole=all(remaining.get(line.line_id) == 0 for line in order.lines),
             )
         )
 

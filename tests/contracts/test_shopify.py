@@ -189,6 +189,9 @@ VARIABLES = {
     "sort": "UPDATED_AT",
     "id": "gid://shopify/Order/1",
     "fulfillment": {"lineItemsByFulfillmentOrder": []},
+    "line": "gid://shopify/CalculatedLineItem/1",
+    "quantity": 1,
+    "note": "out of stock",
 }
 
 
@@ -221,6 +224,52 @@ def test_the_sandboxs_fulfilments_are_of_the_schemas_types(
         data = ask(vendor, texts.FULFIL, fulfillment=wanted)
         assert retold(schema, texts.FULFIL, data) == data
     assert data["fulfillmentCreate"]["userErrors"]
+
+
+def test_the_sandboxs_order_edits_are_of_the_schemas_types(
+    schema: graphql.GraphQLSchema, vendor: ShopifyVendor
+) -> None:
+    order = list(vendor.world.orders.values())[36]
+    data = ask(vendor, texts.CANCELLABLE, id=order.external_id)
+    assert retold(schema, texts.CANCELLABLE, data) == data
+    begun = ask(vendor, texts.EDIT_BEGIN, id=order.external_id)
+    assert retold(schema, texts.EDIT_BEGIN, begun) == begun
+    draft = begun["orderEditBegin"]["calculatedOrder"]
+    for quantity in (0, -1):  # the second is a user error
+        variables = {"id": draft["id"], "line": draft["lineItems"]["nodes"][0]["id"], "quantity": quantity}
+        data = ask(vendor, texts.EDIT_SET_QUANTITY, **variables)
+        assert retold(schema, texts.EDIT_SET_QUANTITY, data) == data
+    assert data["orderEditSetQuantity"]["userErrors"]
+    for _ in range(2):  # the second time there is no such edit any more
+        data = ask(vendor, texts.EDIT_COMMIT, id=draft["id"], note="out of stock")
+        assert retold(schema, texts.EDIT_COMMIT, data) == data
+    assert data["orderEditCommit"]["userErrors"]
+
+
+def test_the_sandboxs_cancellations_are_of_the_schemas_types(
+    schema: graphql.GraphQLSchema, vendor: ShopifyVendor
+) -> None:
+    order = list(vendor.world.orders.values())[37]
+    jobs = []
+    for _ in range(2):  # the second time it is cancelled already
+        data = ask(vendor, texts.CANCEL, id=order.external_id, note="out of stock")
+        assert retold(schema, texts.CANCEL, data) == data
+        jobs.append(data["orderCancel"]["jobResult"])
+    assert data["orderCancel"]["orderCancelUserErrors"]
+    data = ask(vendor, texts.CANCELLING, id=jobs[0]["id"])
+    assert retold(schema, texts.CANCELLING, data) == data
+    assert (data["node"]["done"], data["node"]["status"]) == (True, "SUCCEEDED")
+    data = ask(vendor, texts.ORDER, id=order.external_id)
+    assert retold(schema, texts.ORDER, data) == data
+
+
+def test_a_recorded_calculated_line_has_the_number_of_its_line() -> None:
+    name = "graphql_2026_04_order_edit_existing_order_happy_path"
+    begun = json.loads((PAYLOADS / f"{name}_mutation.json").read_text())["response"]["data"]
+    order = json.loads((PAYLOADS / f"{name}_upstreamCalls_0_body.json").read_text())["response"]["data"]
+    lines = [line["id"] for line in order["order"]["lineItems"]["nodes"]]
+    calculated = begun["orderEditBegin"]["calculatedOrder"]["lineItems"]["nodes"]
+    assert [line["id"].replace("CalculatedLineItem", "LineItem") for line in calculated] == lines
 
 
 def shapes(value: object, path: str = "") -> Iterator[tuple[str, str]]:

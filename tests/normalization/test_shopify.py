@@ -252,3 +252,73 @@ def test_cut_lines_are_never_taken_for_all() -> None:
     value = raw(line(1, 2, "10.0"), total="20.0")
     value["lineItems"]["pageInfo"] = {"hasNextPage": True}
     assert reason_of(value) is Reason.OUT_OF_SCOPE
+
+
+# --- cancelled orders
+
+
+def cancelled(*lines: Json, total: str, **more: object) -> Json:
+    """An order that was paid, then cancelled, and not refunded: Shopify leaves its figures as they were."""
+    return raw(*lines, total=total, cancelledAt="2026-10-02T10:00:00Z", cancelReason="INVENTORY", **more)
+
+
+def test_a_cancelled_order_that_was_not_refunded_has_no_units_left() -> None:
+    tax = [{"title": "VAT", "rate": 0.2, "priceSet": bag("5.0")}]
+    delivery = {"title": "Standard", "discountedPriceSet": bag("4.0"), "taxLines": []}
+    value = cancelled(
+        line(1, 3, "10.0", taxLines=tax),
+        line(2, 1, "6.0", discountAllocations=[discount("1.0", code="ONE")]),
+        total="39.0",
+        shippingLines={"nodes": [delivery | {"currentDiscountedPriceSet": bag("4.0")}]},
+    )
+    found = canonical(value)
+    assert isinstance(found.lines, tuple)
+    assert [counts(each) for each in found.lines] == [(3, 3, 0, 0), (1, 1, 0, 0)]
+    assert [each.total.minor for each in found.lines] == [0, 0]
+    assert found.totals
+    figures = (found.totals.total, found.totals.tax, found.totals.discount, found.totals.shipping)
+    assert [amount.minor for amount in figures] == [0, 0, 0, 0]
+    assert found.requested_service == "Standard"
+    assert (found.state, found.cancel_reason) == (ChannelState.CANCELLED, "inventory")
+
+
+def test_fulfilled_units_of_a_cancelled_order_stay() -> None:
+    found = canonical(cancelled(line(1, 3, "10.0"), total="30.0", fulfillments=[shipped(1)]))
+    assert found.lines
+    assert counts(found.lines[0]) == (3, 2, 1, 0)
+    assert found.totals
+    assert found.totals.total == found.lines[0].total == Money(1000, "EUR")
+
+
+def test_units_that_a_refund_took_off_a_cancelled_order_are_not_taken_off_twice() -> None:
+    value = cancelled(
+        line(1, 3, "10.0", currentQuantity=2, unfulfilledQuantity=2),
+        total="30.0",
+        currentTotalPriceSet=bag("20.0"),
+        refunds=[refund(1, 1, "CANCEL", "10.0")],
+    )
+    assert counts(only_line(value)) == (3, 3, 0, 0)
+
+
+def test_the_buyers_total_of_a_cancelled_order_goes_with_the_units() -> None:
+    shown = ("33.0", "USD")
+    value = cancelled(
+        line(1, 3, "10.0"),
+        total="30.0",
+        presentmentCurrencyCode="USD",
+        currentTotalPriceSet=bag("30.0", shown=shown),
+        fulfillments=[shipped(1)],
+    )
+    found = canonical(value)
+    assert found.totals
+    assert found.totals.buyer_total == Money(1100, "USD")
+
+
+def test_a_cancelled_order_that_does_not_add_up_is_refused() -> None:
+    assert reason_of(cancelled(line(1, 3, "10.0"), total="30.01")) is Reason.SUMS_DIFFER
+
+
+def test_units_of_a_cancelled_order_stay_where_its_fulfilments_were_not_read() -> None:
+    value = cancelled(line(1, 3, "10.0"), total="30.0")
+    del value["fulfillments"]
+    assert counts(only_line(value)) == (3, 0, 0, 0)

@@ -6,9 +6,15 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from normalization.channels.shopify import confirm_shipment, orders_in
+from normalization.channels.shopify import cancel_lines, confirm_shipment, orders_in
 from normalization.errors import NormalizationError, Reason
-from normalization.records import CanonicalOrder, LineQuantity, ShipmentConfirmation
+from normalization.records import (
+    Cancellation,
+    CanonicalOrder,
+    LineCancellation,
+    LineQuantity,
+    ShipmentConfirmation,
+)
 from normalization.statuses import ChannelState, PaymentMode, PaymentState, ReturnReason
 from tests.normalization.shopify_orders import SEEN, Json, bag, canonical, line, raw, refund, shipped
 
@@ -224,4 +230,23 @@ def test_a_confirmation_is_said_in_the_channels_ids() -> None:
         "order_id": "gid://shopify/Order/1",
         "lines": [{"line_id": "gid://shopify/LineItem/1", "quantity": 2}],
         "tracking": {"number": "1Z", "company": "UPS", "url": None},
+    }
+
+
+def test_a_cancellation_is_said_in_the_channels_ids_and_in_what_remains() -> None:
+    said = cancel_lines(
+        Cancellation(
+            reference="c",
+            external_id="gid://shopify/Order/1",
+            number="#1001",
+            lines=(LineCancellation(line_id="gid://shopify/LineItem/1", units=2, remaining=1),),
+            reason="out of stock since 2026-10-01",
+            whole=False,
+        )
+    )
+    assert said == {
+        "order_id": "gid://shopify/Order/1",
+        "lines": [{"line_id": "gid://shopify/LineItem/1", "remaining": 1}],
+        "whole": False,
+        "reason": "out of stock since 2026-10-01",
     }
