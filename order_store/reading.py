@@ -18,6 +18,7 @@ class ReadState:
         window_since: Start of the window that is being read, if one is.
         window_until: Its end.
         bookmark: Resumes that window; None at its first page.
+        changed_at: When one of these marks last moved; None if the stream was never read.
     """
 
     watermark: datetime | None = None
@@ -29,6 +30,7 @@ class ReadState:
     window_pages: int = 0
     window_records: int = 0
     completed_at: datetime | None = None
+    changed_at: datetime | None = None
 
     @property
     def in_window(self) -> bool:
@@ -51,6 +53,7 @@ def read_marks(tx: Connection, connection_id: int, stream: str) -> ReadState:
                 state.window_pages,
                 state.window_records,
                 state.completed_at,
+                state.changed_at,
             ).where(state.connection_id == connection_id, state.stream == stream)
         )
         .mappings()

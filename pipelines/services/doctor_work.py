@@ -15,7 +15,7 @@ from order_store.landing import connection_and_stream
 from order_store.outbox import State
 from order_store.outbox_people import stuck_messages
 from order_store.quarantine import list_quarantine
-from order_store.reading import read_marks
+from order_store.reading import ReadState, read_marks
 from order_store.schema.base import EPOCH
 from order_store.schema.reading import landing_files, leases
 from pipelines.hub import Hub
@@ -85,19 +85,11 @@ def _streams(tx: Transaction, hub: Hub, now: datetime) -> Iterator[Finding]:
             continue
         for name, stream in hub.connector(configured.name).streams.items():
             marks = read_marks(tx, connection_id(tx, configured.name), name)
-            if marks.window_started_at is None:
-                continue  # it is not read by itself, or never was
             read_again = partial(_sync, connection=configured.name)
             record = f"stream {configured.name} {name}"
-            if marks.in_window and marks.window_started_at < now - LATE:
-                yield Finding(
-                    "bookmark",
-                    record,
-                    f"its window began at {marks.window_started_at:%Y-%m-%d %H:%M} UTC and stands at page"
-                    f" {marks.window_pages}",
-                    "read on",
-                    read_again,
-                )
+            if marks.in_window:
+                if what := _hangs(marks, now):
+                    yield Finding("bookmark", record, what, "read on", read_again)
             elif marks.completed_at and marks.completed_at < now - max(SILENT, 3 * stream.every):
                 yield Finding(
                     "stream",
@@ -106,6 +98,21 @@ def _streams(tx: Transaction, hub: Hub, now: datetime) -> Iterator[Finding]:
                     "read it; if that fails, the error names the remedy",
                     read_again,
                 )
+
+
+def _hangs(marks: ReadState, now: datetime) -> str:
+    """What is wrong with an unfinished window; empty where it gets on.
+
+    At a vendor's slow rate a list of all open orders takes many rounds. Its bookmark moves with every page.
+    """
+    if marks.window_started_at is None or marks.changed_at is None:
+        return ""
+    began = f"its window began at {marks.window_started_at:%Y-%m-%d %H:%M} UTC and"
+    if marks.changed_at < now - LATE:
+        return f"{began} stands at page {marks.window_pages} since {marks.changed_at:%Y-%m-%d %H:%M} UTC"
+    if marks.window_started_at < now - OLD:
+        return f"{began} is at page {marks.window_pages}: it moves, and in a week it has not come to its end"
+    return ""
 
 
 def _landing(hub: Hub) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,16 @@ import pytest
 from sqlalchemy import delete, select, text, update
 from typer.testing import CliRunner
 
+from order_store.connections import connection_id
 from order_store.events import timeline
 from order_store.hub_events import list_hub_events
+from order_store.reading import begin_window, move_bookmark
 from order_store.schema.fulfilment import outbox, parcels, picklists
 from order_store.schema.orders import orders
 from pipelines.cli.app import app
 from pipelines.services.doctor import examine, repair
 from pipelines.services.findings import Finding
+from pipelines.services.orders import OPEN
 from sandbox.registry import CONNECTIONS
 
 OpenStage = Callable[..., Any]
@@ -191,6 +195,41 @@ def test_landing_files_that_are_not_recorded_and_that_are_gone(open_stage: OpenS
     (finding,) = examine(stage.hub, vendors=False)
     assert (finding.check, finding.record, finding.repair) == ("landing", f"file {gone}", None)
     assert finding.remedy == "put it back from a backup"
+
+
+def moved(stage: Any, hours: float) -> list[Finding]:  # noqa: ANN401
+    """What the doctor finds after so many hours, of which each but the last two brought a page."""
+    now = stage.clock.now()
+    began = now - timedelta(hours=hours)
+    with stage.hub.store.begin() as tx:
+        key = connection_id(tx, CHANNEL)
+        begin_window(tx, key, OPEN, began, began, began)
+        for number in range(int(hours) - 1):
+            at = began + timedelta(hours=number + 1)
+            move_bookmark(tx, key, OPEN, f"page {number}", records=100, now=at)
+    return [one for one in examine(stage.hub, vendors=False) if one.check == "bookmark"]
+
+
+def test_a_bookmark_that_moves_is_no_finding_and_one_that_stands_is(open_stage: OpenStage) -> None:
+    """A slow list of open orders may take a day; one that stands for two hours is stuck."""
+    stage, _order = shipped(open_stage)
+    assert moved(stage, hours=24) == []
+    stage.wait(hours=1.5)
+    (finding,) = [one for one in examine(stage.hub, vendors=False) if one.check == "bookmark"]
+    assert finding.record == f"stream {CHANNEL} {OPEN}"
+    assert "stands at page 23 since" in finding.what
+    (finding,) = moved(stage, hours=24 * 8)
+    assert "it moves, and in a week it has not come to its end" in finding.what
+
+
+def test_a_stream_that_nobody_reads_any_more(open_stage: OpenStage) -> None:
+    stage, _order = shipped(open_stage)
+    stage.wait(hours=30)
+    found = [one for one in examine(stage.hub, vendors=False) if one.check == "stream"]
+    assert f"stream {CHANNEL} orders" in {one.record for one in found}
+    repair(stage.hub, found)
+    left = [one.record for one in examine(stage.hub, vendors=False) if one.check == "stream"]
+    assert left == []
 
 
 def test_a_picklist_and_a_message_that_wait_for_a_person(open_stage: OpenStage) -> None:
