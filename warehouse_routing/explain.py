@@ -55,6 +55,7 @@ class Explaining:
                 if price > 0
             },
             capacity_prices={sites[w].code: price for w, price in enumerate(self.room_price) if price > 0},
+            money_below=self.measure.money_below,
         )
 
     def order(self, n: int, money: int) -> OrderPlan:

@@ -63,6 +63,7 @@ class Measure:
         waiting: [N] for a unit of a line that waits.
         most: [N] the most parcels of the order.
         all_or_nothing: [N].
+        by_money: Whether all orders go by the cheapest strategy first, so that their sum is money.
     """
 
     land: Landscape
@@ -74,6 +75,12 @@ class Measure:
     waiting: Floats
     most: tuple[int, ...]
     all_or_nothing: tuple[bool, ...]
+    by_money: bool
+
+    @property
+    def money_below(self) -> float:
+        """Scarce goods' prices below it are money; higher ones say that more could be shipped. 0: none is."""
+        return float(self.waiting.max(initial=0.0)) / 4 if self.by_money else 0.0
 
     def may_ship(self, n: int, w: int, portion: Portion) -> bool:
         """Whether a site may ship a portion of an order at all, stock apart."""
@@ -162,6 +169,7 @@ def measure_of(land: Landscape) -> Measure:
         tuple(
             one.rules.backorder is BackorderRule.WAIT_FOR_ALL or not one.rules.split for one in land.orders
         ),
+        all(_by_money(one.rules) for one in land.orders),
     )
 
 

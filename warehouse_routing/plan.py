@@ -116,7 +116,10 @@ class NextBest:
 
 @dataclass(frozen=True, slots=True)
 class ScarcePrice:
-    """What one more unit (or, without a SKU, room for one more parcel) at a site would save."""
+    """What one more unit (or, without a SKU, room for one more parcel) at a site would save.
+
+    It is in the policy's own measure, as `Plan.objective` is.
+    """
 
     site: str
     sku: str | None
@@ -159,9 +162,12 @@ class Plan:
         objective: The same by the policy's own measure; where all orders go by the cheapest strategy, money
             (and the price of what waits).
         lower_bound: No plan is better than this, by that measure.
-        stock_prices: What one more unit would save, by (site, SKU); only where there is too little.
+        stock_prices: What one more unit would save, by (site, SKU), in the same measure; only where there is
+            too little.
         capacity_prices: What room for one more parcel would save, by site.
         complete: False if the time limit ended the search.
+        money_below: Prices below it are money; higher ones say that more units could be shipped. 0 where the
+            measure is not money.
     """
 
     orders: tuple[OrderPlan, ...]
@@ -172,6 +178,7 @@ class Plan:
     capacity_prices: Mapping[str, float] = field(default_factory=dict)
     seconds: float = field(default=0.0, compare=False)
     complete: bool = True
+    money_below: float = 0.0
 
     @property
     def gap_percent(self) -> float:

@@ -7,7 +7,6 @@ from normalization.money import Money
 from warehouse_routing.landscape import EXCLUDED
 from warehouse_routing.objective import Measure
 from warehouse_routing.plan import Assignment, Backorder, Candidate, Cause, NextBest, ScarcePrice
-from warehouse_routing.policy import Strategy
 
 Amount = Callable[[int], str]
 
@@ -85,18 +84,12 @@ def reasons(
     words += [f"line {each.line_id}: {each.units} wait, {_why(each)}" for each in left]
     if next_best:
         words.append(_otherwise(next_best, amount))
-    by_money = _by_money(measure, n)
     words += [
-        _worth(price, float(measure.waiting.max()), amount) if by_money else _scarce(price)
-        for price in prices
+        _worth(price, measure.money_below, amount) if measure.by_money else _scarce(price) for price in prices
     ]
     if one.order.destination.precision not in ("exact", "unknown"):
         words.append(f"the destination is known by its {one.order.destination.precision} only")
     return tuple(words)
-
-
-def _by_money(measure: Measure, n: int) -> bool:
-    return measure.land.orders[n].rules.strategies[0] is Strategy.CHEAPEST
 
 
 def _otherwise(next_best: NextBest, amount: Amount) -> str:
@@ -108,15 +101,15 @@ def _otherwise(next_best: NextBest, amount: Amount) -> str:
     return f"without {next_best.without} it would come from {sites} for {more}{waiting}"
 
 
-def _worth(price: ScarcePrice, waiting: float, amount: Amount) -> str:
+def _worth(price: ScarcePrice, money_below: float, amount: Amount) -> str:
     goods = f"unit of {price.sku}" if price.sku else "parcel of room"
-    if price.price >= waiting / 4:
+    if price.price >= money_below:
         return f"one more {goods} at {price.site} would let more be shipped"
     return f"one more {goods} at {price.site} would save about {amount(round(price.price))}"
 
 
 def _scarce(price: ScarcePrice) -> str:
-    """Without an amount: where another strategy than the cheapest comes first, prices are no money."""
+    """Without an amount: where another strategy comes first for any order, prices are no money."""
     return f"scarce: {price.sku or 'parcels of the day'} at {price.site}"
 
 

@@ -64,11 +64,17 @@ def _row(one: OrderPlan, number: str, currency: str) -> str:
 
 
 def _scarce(plan: Plan, currency: str) -> dg.MarkdownMetadataValue:
-    """The goods of which one more unit would save most."""
+    """The goods of which one more unit would save most, with an amount where that is money."""
     dearest = sorted(plan.stock_prices.items(), key=lambda pair: (-pair[1], pair[0]))[:SHOWN]
     lines = [
-        f"- {markdown(sku)} at {site}: {Money(round(price), currency)}"
+        f"- {markdown(sku)} at {site}{_worth(price, plan.money_below, currency)}"
         for (site, sku), price in dearest
         if price >= 1
     ]
     return dg.MetadataValue.md("\n".join(lines) if lines else "nothing is scarce")
+
+
+def _worth(price: float, money_below: float, currency: str) -> str:
+    if price < money_below:
+        return f": {Money(round(price), currency)}"
+    return ": one more would let more be shipped" if money_below else ""

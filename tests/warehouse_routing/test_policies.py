@@ -149,6 +149,23 @@ def test_the_goods_whose_scarcity_decided_are_named_whatever_the_strategy(
         assert told.startswith(words)
 
 
+def test_scarcity_has_no_amount_where_one_order_goes_by_another_strategy(site: At) -> None:
+    """What a unit is worth to it is no money, and both want the same one."""
+    stock = {("lyon", "MUG"): 1, ("berlin", "MUG"): 9}
+    nearest = Override({"strategies": (Strategy.NEAREST,)}, channels=frozenset({"amazon"}))
+    both = decide(
+        (site("lyon"), site("berlin")),
+        stock,
+        an_order(1),
+        an_order(2, channel="amazon"),
+        strategies=(Strategy.CHEAPEST,),
+        overrides=(nearest,),
+    )
+    for one in both:
+        assert "scarce: MUG at lyon" in one.reasons
+        assert not any("would save about" in reason for reason in one.reasons)
+
+
 def test_a_price_on_late_parcels_is_weighed_against_the_tariff(site: At) -> None:
     sites = (site("lyon", cut_off=time(8)), site("berlin", cut_off=time(14)))
     rates = Tariff((Rate("parcel", 500, site="lyon"), Rate("parcel", 1100, site="berlin")))
