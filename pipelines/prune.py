@@ -19,11 +19,14 @@ from pipelines.hub import Hub
 from pipelines.resources import HubResource
 from pipelines.services.erase import erase_due
 from pipelines.services.kpis import run_folder
+from pipelines.services.printing import remove_drafts
 
 PRUNE = "prune_history"
 FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 BATCH = 200
 DECISIONS_KEPT = timedelta(days=90)
+DRAFTS_KEPT = timedelta(hours=6)
+"""Of picklists on paper: who was still writing then is gone."""
 
 
 class PruneConfig(dg.Config):
@@ -83,8 +86,8 @@ def _prune_decisions(hub: Hub) -> int:
 
 
 @dg.op(
-    description="People whose time has run out; old runs, unfinished KPI builds and landing files, manifests"
-    " of older dbt models."
+    description="People whose time has run out; old runs, unfinished KPI builds, landing files and picklists,"
+    " manifests of older dbt models."
 )
 def prune(context: dg.OpExecutionContext, config: PruneConfig, hub: HubResource) -> None:
     """Erase people by policy, and delete what is older than `days`, by this machine's clock."""
@@ -92,6 +95,7 @@ def prune(context: dg.OpExecutionContext, config: PruneConfig, hub: HubResource)
     with hub.open() as opened:
         builds = prune_folders(run_folder(opened, "any").parent, "*", before)
         partial = opened.landing.remove_partial(before)
+        drafts = remove_drafts(opened, datetime.now(UTC) - DRAFTS_KEPT)
         decisions = _prune_decisions(opened)
         erased = erase_due(opened)
         sealed = encrypt(opened.store, opened.landing)
@@ -100,6 +104,7 @@ def prune(context: dg.OpExecutionContext, config: PruneConfig, hub: HubResource)
             "runs": prune_runs(context.instance, before),
             "kpi_builds": builds,
             "landing_partials": partial,
+            "picklist_drafts": drafts,
             "orders_erased": erased.orders,
             "unclaimed_records_erased": erased.unclaimed,
             "orders_encrypted": sealed.orders,

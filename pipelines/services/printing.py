@@ -3,10 +3,12 @@
 A WMS that picks by itself (ShipBob) tells no bins, so it gets no paper.
 """
 
+import contextlib
 import hashlib
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -17,6 +19,7 @@ from pipelines.picklist_pdf import PicklistPaper, Place, render
 
 TO_PICK = (State.ACCEPTED, State.PICKING)
 AT_ONCE = 5_000
+DRAFT = ".part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +53,30 @@ def print_picklists(hub: Hub, connection: str) -> PrintResult:
         if file.exists():
             continue
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(f".{secrets.token_hex(4)}.part")  # others may print the same now
+        partial = file.with_suffix(f".{secrets.token_hex(4)}{DRAFT}")  # others may print the same now
         partial.write_bytes(render([paper_of(hub, picklist)]))
         partial.replace(file)
         for older in _others(file, picklist):
             older.unlink(missing_ok=True)
         printed += 1
     return PrintResult(len(ready), printed)
+
+
+def remove_drafts(hub: Hub, before: datetime) -> int:
+    """Delete the drafts of prints that were killed; returns how many.
+
+    Args:
+        hub: The hub.
+        before: By this machine's clock. A younger draft is left: somebody may be writing it, which takes
+            less than a second.
+    """
+    removed = 0
+    for draft in _folder(hub).rglob(f"*{DRAFT}"):
+        with contextlib.suppress(FileNotFoundError):  # it was finished or deleted just now
+            if draft.stat().st_mtime < before.timestamp():
+                draft.unlink()
+                removed += 1
+    return removed
 
 
 def paper_of(hub: Hub, picklist: StoredPicklist) -> PicklistPaper:
@@ -81,8 +101,12 @@ def paper_of(hub: Hub, picklist: StoredPicklist) -> PicklistPaper:
 
 def _file(hub: Hub, picklist: StoredPicklist) -> Path:
     places = hashlib.sha256(msgspec.json.encode(picklist.picks)).hexdigest()[:8]
-    folder = hub.state.parent / "picklists" / picklist.warehouse / picklist.dispatch_date
+    folder = _folder(hub) / picklist.warehouse / picklist.dispatch_date
     return folder / f"{_safe(picklist.reference)}-{places}.pdf"
+
+
+def _folder(hub: Hub) -> Path:
+    return hub.state.parent / "picklists"
 
 
 def _others(file: Path, picklist: StoredPicklist) -> Iterator[Path]:

@@ -1,6 +1,7 @@
 """Runs of jobs against the sandbox, in this process."""
 
 import os
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,6 +125,19 @@ def test_a_day_of_the_past_is_filled(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
         again = works.run("backfill_shopify_eu", partition=day.date().isoformat())
         assert _metadata(again, "shopify_eu_orders_by_day")["unchanged"] == filled
+
+
+def test_pruning_deletes_the_drafts_of_prints_that_were_killed(works: Works) -> None:
+    with works.hub() as hub:
+        folder = hub.state.parent / "picklists" / "LYS" / "2026-11-02"
+    folder.mkdir(parents=True)
+    yesterday = time.time() - timedelta(days=1).total_seconds()
+    for name in ("1001-1-LYS.pdf", "1001-2-LYS.killed.part", "1001-3-LYS.written.part"):
+        (folder / name).touch()
+        if "written" not in name:
+            os.utime(folder / name, (yesterday, yesterday))
+    assert works.run("prune_history").success
+    assert sorted(path.name for path in folder.iterdir()) == ["1001-1-LYS.pdf", "1001-3-LYS.written.part"]
 
 
 def _spoil(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:

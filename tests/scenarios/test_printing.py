@@ -1,7 +1,10 @@
 """Picklists on paper: once for each that is ready, again when bins or lots change, whoever else prints."""
 
+import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -9,8 +12,9 @@ from typing import Any
 from sqlalchemy import update
 
 from order_store.schema.fulfilment import picks
+from pipelines.prune import DRAFTS_KEPT
 from pipelines.services.dispatch import dispatch
-from pipelines.services.printing import PrintResult, print_picklists
+from pipelines.services.printing import PrintResult, print_picklists, remove_drafts
 from pipelines.services.route import route_orders
 from pipelines.services.warehouse import sync_shipments
 from tests.scenarios.test_stock_and_routing import SPOON, ready
@@ -61,3 +65,20 @@ def test_several_may_print_the_same_at_once(open_stage: OpenStage) -> None:
     found = papers(stage)
     assert len(found) == ORDERS
     assert all(path.read_bytes().rstrip().endswith(b"%%EOF") for path in found)
+
+
+def test_the_draft_of_a_killed_print_is_deleted_and_one_that_is_being_written_is_not(
+    open_stage: OpenStage,
+) -> None:
+    stage = to_print(open_stage, 1)
+    print_picklists(stage.hub, "tryton-lyon")
+    (paper,) = papers(stage)
+    killed, written = (paper.with_suffix(f".{name}.part") for name in ("killed", "written"))
+    hours = timedelta(hours=7).total_seconds()
+    for draft, age in ((killed, hours), (written, 0), (paper, hours)):
+        draft.touch()
+        os.utime(draft, (time.time() - age, time.time() - age))
+    before = datetime.now(UTC) - DRAFTS_KEPT
+    assert remove_drafts(stage.hub, before) == 1
+    assert papers(stage) == sorted((paper, written))
+    assert remove_drafts(stage.hub, before) == 0
