@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Update, select, update
+from sqlalchemy import Connection, Update, delete, select, update
 
 from order_store.dialects import insert_or_ignore
 from order_store.schema.reading import read_state
@@ -163,6 +163,12 @@ def abandon_window(tx: Connection, connection_id: int, stream: str, now: datetim
             changed_at=now,
         )
     )
+
+
+def forget_marks(tx: Connection, connection_id: int, stream: str) -> None:
+    """Drop the marks of something that was read to its end and is not read again by itself."""
+    mine = (read_state.c.connection_id == connection_id, read_state.c.stream == stream)
+    tx.execute(delete(read_state).where(*mine))
 
 
 def _mine(connection_id: int, stream: str) -> Update:

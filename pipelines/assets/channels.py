@@ -105,7 +105,10 @@ def _backfill(connection: Connection) -> dg.AssetsDefinition:
             result = backfill_orders(opened, connection.name, span.start, span.end)
         return dg.MaterializeResult(
             metadata=metadata_of(result.counts)
-            | {"pages": result.pages, "dagster/partition_row_count": result.counts.records},
+            | {
+                "pages": result.pages,
+                "dagster/partition_row_count": result.earlier + result.counts.records,
+            },
             check_results=[_judged(result.counts)],
         )
 

@@ -4,16 +4,24 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from sqlalchemy import Connection as Transaction
 from sqlalchemy import select
 
 from connectors.contract import Page, Window
-from connectors.errors import RecordMissing
+from connectors.errors import RecordMissing, RecordRejected, StreamBroken
 from normalization import registry
 from normalization.statuses import ChannelState, OrderStatus
 from normalization.verification import verify
 from order_store.catalogue import catalogue_view
 from order_store.connections import connection_id
-from order_store.reading import keep_place, read_marks
+from order_store.reading import (
+    ReadState,
+    begin_window,
+    forget_marks,
+    keep_place,
+    move_bookmark,
+    read_marks,
+)
 from order_store.schema.base import to_micros
 from order_store.schema.orders import holds, orders
 from pipelines.hub import Hub
@@ -30,6 +38,8 @@ AGAIN_AT_ONCE = 50
 SINGLE, TURN = "single_orders", "orders_turn"
 FINISHED = (OrderStatus.SHIPPED, OrderStatus.DELIVERED, OrderStatus.CANCELLED)
 CHANNEL_IS_DONE = (ChannelState.CLOSED, ChannelState.CANCELLED)
+RESUMED_WITHIN = timedelta(hours=6)
+"""A back-fill that was cut off longer ago is begun anew: who asks for a day wants all of it as it is now."""
 RECONCILED = "orders_reconciled"
 RECONCILE_EVERY, RECONCILE_BACK = timedelta(days=1), timedelta(days=30)
 
@@ -60,24 +70,53 @@ def sync_orders(hub: Hub, connection: str) -> list[ReadResult]:
     return results
 
 
-def backfill_orders(
-    hub: Hub, connection: str, since: datetime, until: datetime, also: InTransaction | None = None
-) -> ReadResult:
+def backfill_orders(hub: Hub, connection: str, since: datetime, until: datetime) -> ReadResult:
     """Read the orders that were created in a span of time, whatever became of them since.
+
+    The same span that an earlier run began of late, and did not finish, is read on at its bookmark. No lease
+    keeps two runs apart: each page is stored idempotently, and a bookmark says that all before it is stored,
+    whoever moved it.
 
     Args:
         hub: The hub.
         connection: A channel.
         since: From here on.
         until: Up to here.
-        also: More to do in the transaction of each page.
+
+    Raises:
+        connectors.errors.ConnectorError: What was stored so far stays; the next run reads on there.
     """
     channel = channel_of(hub, connection)
-    result = ReadResult(connection, CREATED)
-    for page in hub.connector(connection).read(CREATED, Window(since, until)):
-        counts = ingest_page(hub.store, hub.landing, channel, page, now=hub.clock.now(), also=also)
-        result = replace(result, pages=result.pages + 1, counts=result.counts + counts)
+    name = f"{CREATED} {since.isoformat()} to {until.isoformat()}"
+    with hub.store.begin() as tx:
+        key = connection_id(tx, connection)
+        marks = _span_begun(tx, key, name, Window(since, until), hub.clock.now())
+    result = ReadResult(connection, CREATED, earlier=marks.window_records)
+    try:
+        for page in hub.connector(connection).read(CREATED, Window(since, until), marks.bookmark):
+
+            def turn(tx: Transaction, page: Page = page) -> None:
+                now, records = hub.clock.now(), len(page.records)
+                move_bookmark(tx, key, name, page.bookmark, records=records, now=now)
+
+            counts = ingest_page(hub.store, hub.landing, channel, page, now=hub.clock.now(), also=turn)
+            result = replace(result, pages=result.pages + 1, counts=result.counts + counts)
+    except (RecordRejected, StreamBroken):
+        with hub.store.begin() as tx:  # it may be the bookmark that works no more: the next run begins anew
+            forget_marks(tx, key, name)
+        raise
+    with hub.store.begin() as tx:
+        forget_marks(tx, key, name)
     return result
+
+
+def _span_begun(tx: Transaction, key: int, name: str, span: Window, now: datetime) -> ReadState:
+    """The marks of a span: those of an unfinished run, unless they are so old that it should be read anew."""
+    marks = read_marks(tx, key, name)
+    if marks.in_window and marks.changed_at is not None and marks.changed_at > now - RESUMED_WITHIN:
+        return marks
+    begin_window(tx, key, name, span.since, span.until, now)
+    return read_marks(tx, key, name)
 
 
 def _reconciliation_has_its_turn(hub: Hub, connection: str) -> bool:

@@ -34,6 +34,7 @@ class ReadResult:
     """One read of one stream.
 
     Attributes:
+        earlier: Records of the same window that a run which was cut off has stored already.
         watermark: Up to where everything is read now; None for a snapshot.
         skipped: Why it was not read to its end, if so: somebody else reads it, it is not due, or the
             vendor's rate is spent.
@@ -43,6 +44,7 @@ class ReadResult:
     stream: str
     pages: int = 0
     counts: PageCounts = field(default_factory=PageCounts)
+    earlier: int = 0
     watermark: datetime | None = None
     skipped: str | None = None
 

@@ -5,11 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from connectors.channels.amazon import RATES, SEARCH
+from connectors.errors import RateLimited
 from order_store.connections import connection_id
 from order_store.reading import ReadState, read_marks
-from pipelines.services.orders import OPEN, RECONCILED, SINGLE
+from order_store.schema.reading import read_state
+from pipelines.services.orders import CREATED, OPEN, RECONCILED, SINGLE, backfill_orders
 from pipelines.services.reading import ReadResult
 from sandbox.vendors.amazon import GRANTED, AmazonVendor
 
@@ -95,3 +98,32 @@ def test_a_snapshot_of_many_rounds_misses_only_what_left_it_since_it_began(open_
     asked += read(stage)[SINGLE].pages
     assert stage.stored(before).order.cancelled_at
     assert asked == 2
+
+
+def cut_off(stage: Any) -> int:  # noqa: ANN401
+    """Records that unfinished back-fills have read."""
+    query = select(func.sum(read_state.c.window_records)).where(read_state.c.stream.startswith(f"{CREATED} "))
+    with stage.hub.store.read() as tx:
+        return tx.scalar(query) or 0
+
+
+@pytest.mark.parametrize(("hours", "goes_on"), [(1, True), (7, False)])
+def test_a_back_fill_that_was_cut_off_goes_on_at_its_page_if_that_was_of_late(
+    open_slow: OpenStage, hours: float, goes_on: bool
+) -> None:
+    stage = open_slow(PAGES)
+    span = (stage.clock.now() - timedelta(days=1), stage.clock.now())
+    stage.wait(hours=2)  # the bucket is full again: half of it is left for what changes
+    with pytest.raises(RateLimited):
+        backfill_orders(stage.hub, SHOP, *span)
+    before = cut_off(stage)
+    assert before == 100 * RATES[SEARCH].burst // 2
+    stage.wait(hours=hours)
+    if goes_on:
+        result = backfill_orders(stage.hub, SHOP, *span)
+        assert (result.earlier, result.counts.records) == (before, 100 * PAGES - before)
+        assert cut_off(stage) == 0
+    else:
+        with pytest.raises(RateLimited):
+            backfill_orders(stage.hub, SHOP, *span)
+        assert cut_off(stage) == before
