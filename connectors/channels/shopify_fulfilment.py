@@ -91,8 +91,9 @@ def plan(order: Json, wanted: Mapping[str, int], tracking_number: str | None) ->
     """What to send for a parcel, given the order's fulfilments and fulfilment orders as they are now.
 
     Units that an earlier try of the same parcel has sent are left out, and so are units that closed
-    fulfilment orders show as fulfilled: that is done, whoever did it (S38). Units on hold, or of lines
-    that no fulfilment order knows, block the parcel.
+    fulfilment orders show as fulfilled: that is done, whoever did it (S38). Units on hold, of lines that no
+    fulfilment order knows, or of a cancelled order, whose fulfilment orders are closed with nothing
+    fulfilled (recorded), block the parcel.
     """
     made = Plan()
     open_units = Counter(wanted)
@@ -107,8 +108,15 @@ def plan(order: Json, wanted: Mapping[str, int], tracking_number: str | None) ->
             chosen = _take(work, open_units)
             if chosen:
                 taken.setdefault(_place(work), {})[work["id"]] = chosen
+    fulfilled: Counter[str] = Counter()
+    for fulfilment in order["fulfillments"]:
+        if fulfilment["status"] in MADE:
+            fulfilled += units_of(fulfilment)
     for line_id, units in (+open_units).items():
-        reason = _block(line_id, units, works)
+        if order["cancelledAt"] and fulfilled[line_id] < wanted[line_id]:
+            reason: str | None = f"the order is cancelled, with {units} units of {line_id} unfulfilled"
+        else:
+            reason = _block(line_id, units, works)
         if reason:
             made.blocked.append(reason)
     made.groups = [Group(location, units) for location, units in taken.items()]

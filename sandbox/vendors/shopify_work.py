@@ -57,8 +57,8 @@ class Works:
                 self._put(order, works[0], line.line_id, -surplus)
         for work in works:
             if not any(work.remaining.values()):
-                work.status = "CANCELLED" if order.cancelled_at else "CLOSED"
-            elif work.status in ("CLOSED", "CANCELLED"):
+                work.status = "CLOSED"  # of a cancelled order too (recorded)
+            elif work.status == "CLOSED":
                 work.status = "OPEN"
         return works
 

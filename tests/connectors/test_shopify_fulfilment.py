@@ -120,7 +120,20 @@ def test_a_cancelled_order_refuses(shop: Shop) -> None:
     order = two_lines(shop)
     shop.world.cancel(order)
     body = shop.confirmation(order, {order.lines[0].line_id: 1}, "1Z1")
-    assert shop.connector.write("confirm_shipment", body, "r1").outcome is Outcome.REJECTED
+    result = shop.connector.write("confirm_shipment", body, "r1")
+    assert result.outcome is Outcome.REJECTED
+    assert "the order is cancelled" in (result.reason or "")
+
+
+def test_what_was_fulfilled_before_the_rest_was_cancelled_is_done(shop: Shop) -> None:
+    order = two_lines(shop)
+    units = {order.lines[0].line_id: 2}
+    shop.world.tell(order, units, "DHL", "SOMEBODY-ELSES")
+    shop.world.cancel(order)
+    order.cancelled_at = shop.world.now
+    result = shop.connector.write("confirm_shipment", shop.confirmation(order, units, "1Z1"), "r1")
+    assert result.outcome is Outcome.APPLIED
+    assert len(order.told) == 1
 
 
 def test_an_unknown_order_refuses(shop: Shop) -> None:
