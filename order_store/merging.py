@@ -4,6 +4,11 @@ The result depends on which versions were seen, never on the order in which they
 version of each dataset counts, and a line's `ordered` is the most that any version has said. So a line
 cut from 5 to 3 is 5 ordered, 2 cancelled, also for a vendor that only tells the 3; a line that the
 newest version no longer has is wholly cancelled.
+
+A ship-to without name, company and street tells nothing beside one that has them and lies in the same place:
+Amazon leaves them out where the application may not see them, or not any more. So the newest that has them
+counts. One in another place does replace it. (Of a move there and back of which nothing but the places was
+ever read, arriving out of sequence, either place may be left, and no street but that of the place.)
 """
 
 from collections.abc import Mapping
@@ -11,10 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from normalization.money import Money
-from normalization.records import CanonicalOrder, OrderLine, Version
+from normalization.records import Address, CanonicalOrder, OrderLine, Version
 from order_store.versions import DATASETS, HEADER, Versions
 
 
@@ -69,6 +74,8 @@ def merge(known: KnownOrder, incoming: CanonicalOrder) -> Merged:
             continue
         own = versions[name]
         newer = own is None or key > own.key()
+        if name == "ship_to" and own is not None and _is_one_fuller(stored.ship_to, new):
+            newer = _has_person(new)
         if newer:
             versions[name] = version
             moved = True
@@ -83,6 +90,18 @@ def merge(known: KnownOrder, incoming: CanonicalOrder) -> Merged:
         moved = True
     order = msgspec.structs.replace(stored, **values) if values else stored
     return Merged(KnownOrder(order, versions, gone), frozenset(changed), moved)
+
+
+def _is_one_fuller(known: Address | UnsetType | None, new: Address | None) -> bool:
+    """Whether both are the same place, and only one says who lives where in it."""
+    if not known or not new:
+        return False
+    here, there = ((one.city, one.postal_code, one.country_code) for one in (known, new))
+    return here == there and _has_person(known) != _has_person(new)
+
+
+def _has_person(address: Address) -> bool:
+    return bool(address.name or address.company or address.street)
 
 
 def _merge_lines(

@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from itertools import permutations
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
-from normalization.records import CanonicalOrder, OrderLine, Refund
+from normalization.records import Address, CanonicalOrder, OrderLine, Refund
 from normalization.statuses import ChannelState, PaymentState
 from order_store.connections import register_connection
 from order_store.engine import Store, open_store
@@ -19,6 +20,13 @@ from order_store.orders import apply_orders, find_order
 from order_store.versions import DATASETS, versions_of
 from tests.order_store.conftest import NOW
 from tests.order_store.samples import eur, line, order
+
+PLACE = Address(city="Leeds", region="West Yorkshire", postal_code="LS1 4DY", country_code="GB")
+
+
+def here(**more: Any) -> Address:  # noqa: ANN401
+    """An address in PLACE, or elsewhere if `more` says so."""
+    return msgspec.structs.replace(PLACE, **more)
 
 
 @st.composite
@@ -46,7 +54,10 @@ def order_versions(draw: st.DrawFn) -> CanonicalOrder:
         ),
         "notes": draw(st.sampled_from([UNSET, None, f"note {seed}"])),
     }
-    for name in ("totals", "ship_to", "payments"):
+    values["ship_to"] = draw(
+        st.sampled_from([UNSET, PLACE, here(name=f"Ann {seed}", street=("High Street 1",))])
+    )
+    for name in ("totals", "payments"):
         if draw(st.booleans()):
             values[name] = UNSET
     return order(number=number, **values)
@@ -99,6 +110,35 @@ def test_no_units_are_lost_or_gained(versions: list[CanonicalOrder]) -> None:
         )
         if line_id in gone:
             assert one.ordered == one.cancelled
+
+
+WHOLE = here(name="Ann", street=("High Street 1",), phone="0113 496 0000")
+
+
+def ship_to_after(*addresses: Address | None) -> Address | UnsetType | None:
+    """What is known of a ship-to after these versions."""
+    known = KnownOrder(one := order(number=1, ship_to=addresses[0]), versions_of(one))
+    for number, address in enumerate(addresses[1:], 2):
+        known = merge(known, order(number=number, ship_to=address)).known
+    return known.order.ship_to
+
+
+def test_s09_an_answer_without_name_and_street_leaves_those_that_are_known() -> None:
+    assert ship_to_after(WHOLE, PLACE) == WHOLE
+    assert ship_to_after(PLACE, WHOLE, PLACE, PLACE) == WHOLE
+    newer = here(company="Bees Ltd", street=("Low Street 2",))
+    assert ship_to_after(WHOLE, PLACE, newer) == newer
+    whole, bare = order(number=1, ship_to=WHOLE), order(number=2, ship_to=PLACE)
+    again = merge(KnownOrder(whole, versions_of(whole)), bare)
+    assert "ship_to" not in again.changed
+    assert again.known.versions["ship_to"] == whole.version
+
+
+@pytest.mark.parametrize(
+    "elsewhere", [here(city="York"), here(postal_code="YO1 7HH"), here(country_code="IE"), None]
+)
+def test_s09_a_ship_to_in_another_place_replaces_the_known_one(elsewhere: Address | None) -> None:
+    assert ship_to_after(WHOLE, elsewhere) == elsewhere
 
 
 def test_every_field_of_an_order_belongs_to_a_dataset_or_the_header() -> None:

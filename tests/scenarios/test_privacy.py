@@ -122,6 +122,29 @@ def test_an_erased_order_that_is_read_again_brings_news_and_nobody(open_stage: O
         assert not any(CANARY.encode() in record.payload for record in stage.hub.landing.read(path))
 
 
+def test_an_address_that_outlived_a_poorer_answer_goes_with_the_erasure(open_stage: OpenStage) -> None:
+    stage = open_stage(*CONNECTIONS, seed=11)
+    placed = delivered_orders(stage, 4)
+    for channel in CHANNELS:
+        stage.sandbox.fault(channel, "missing_address", 1000)
+
+    def streets_after_reading() -> list[bool]:
+        for order in placed:
+            stage.world.refund(order, {order.lines[0].line_id: 1}, "too small")
+        stage.wait(hours=1)
+        until = stage.clock.now() - timedelta(minutes=10)
+        for channel in CHANNELS:
+            backfill_orders(stage.hub, channel, until - timedelta(days=40), until)
+        return [bool(stage.stored(order).order.ship_to.street) for order in placed]
+
+    assert all(streets_after_reading())
+    erase_orders(stage.hub, ids_of(stage, placed), REQUEST)
+    assert not any(streets_after_reading())
+    again = replayed(stage)
+    for order in placed:
+        assert again[order.channel, order.external_id].order == stage.stored(order).order
+
+
 def test_another_process_that_remembers_the_key_brings_nobody_back(open_stage: OpenStage) -> None:
     """It reads a refund with the buyer's words within the minute in which it may still use the key."""
     stage = open_stage("woo-de", "shopify-eu", seed=11)

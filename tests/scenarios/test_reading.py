@@ -13,8 +13,9 @@ from connectors.contract import Page, Window
 from connectors.errors import PermissionMissing, RecordRejected, StreamBroken
 from normalization.statuses import ChannelState, PaymentState
 from order_store.connections import connection_id
-from order_store.orders import StoredOrder
+from order_store.orders import StoredOrder, find_order
 from order_store.reading import begin_window, move_bookmark
+from pipelines.services.replay import replay
 from pipelines.services.route import route_orders
 
 ONE = [("SPOON-BRASS", 2), ("WHISK-BAMBOO", 1)]
@@ -195,6 +196,37 @@ def test_s09_from_order_101_on_names_and_streets_are_missing(open_stage: OpenSta
     stage.wait(hours=2)
     stage.read(channel)
     assert stage.holds(bare) == []
+
+
+@pytest.mark.parametrize("channel", FULL)
+def test_s09_a_later_answer_without_name_and_street_leaves_the_known_ones(
+    open_stage: OpenStage, channel: str
+) -> None:
+    """The application loses the right to see people; one address is truly another one then."""
+    stage = open_stage(channel)
+    same, moved = (stage.place(channel, lines=ONE) for _ in range(2))
+    stage.wait(minutes=15)
+    stage.read(channel)
+    known = stage.stored(same).order.ship_to
+    stage.sandbox.fault(channel, "missing_address", 1000)
+    for order in (same, moved):
+        stage.world.remove_units(order, order.lines[0].line_id, 1)
+    moved.ship_to = replace(moved.ship_to, city="Elsewhere")
+    stage.wait(minutes=15)
+    stage.read_changes(channel)
+    assert stage.stored(same).lines[0]["cancelled"] == 1
+    assert stage.stored(same).order.ship_to == known
+    assert known.street
+    assert stage.holds(same) == []
+    assert [hold.code for hold in stage.holds(moved)] == ["address_missing"]
+    with stage.empty_hub() as empty:
+        settings = {one.name: one.settings for one in empty.config.connections}
+        replay(empty.store, empty.landing, now=stage.clock.now(), settings=settings)
+        with empty.store.read() as tx:
+            for order in (same, moved):
+                again = find_order(tx, channel, order.external_id)
+                assert again is not None
+                assert again.order == stage.stored(order).order
 
 
 def test_s09_orders_that_stay_bare_keep_no_other_from_being_asked_for(open_stage: OpenStage) -> None:
