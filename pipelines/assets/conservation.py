@@ -5,6 +5,7 @@ import dagster as dg
 from pipelines.assets.reporting import records
 from pipelines.resources import HubResource
 from pipelines.services.conservation import LIMIT, RULES, violations
+from pipelines.services.kits import REMEDY, kits_in_parts
 
 DESCRIPTIONS = {
     "units": "On each line delivered <= shipped <= picked, allocated, ordered; parcels hold what is shipped;"
@@ -23,8 +24,11 @@ DESCRIPTIONS = {
 
 
 def conservation_checks(asset: dg.AssetKey) -> list[dg.AssetChecksDefinition]:
-    """One check a rule. They name the records concerned, which are held (pipelines.services.balance)."""
-    return [_check(asset, rule) for rule in RULES]
+    """One check a rule, and one of kits. They name the records concerned.
+
+    What breaks a rule is held (pipelines.services.balance). A kit in parts adds up, and holds nothing.
+    """
+    return [*(_check(asset, rule) for rule in RULES), _kits_left_whole(asset)]
 
 
 def _check(asset: dg.AssetKey, rule: str) -> dg.AssetChecksDefinition:
@@ -46,3 +50,26 @@ def _check(asset: dg.AssetKey, rule: str) -> dg.AssetChecksDefinition:
         )
 
     return conserved
+
+
+def _kits_left_whole(asset: dg.AssetKey) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=asset,
+        name="kits_left_whole",
+        description="No kit is left of which a warehouse sent a part and will not send the rest: a person"
+        " decides.",
+    )
+    def whole(hub: HubResource) -> dg.AssetCheckResult:
+        with hub.open() as opened, opened.store.read() as tx:
+            found = kits_in_parts(tx)
+        return dg.AssetCheckResult(
+            passed=not found,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={
+                "kits": len(found),
+                "remedy": REMEDY,
+                "records": records((one.record for one in found), "orderhub doctor", LIMIT),
+            },
+        )
+
+    return whole

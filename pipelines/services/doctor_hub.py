@@ -24,6 +24,8 @@ from pipelines.hub import Hub
 from pipelines.services.bodies import CONFIRM, PUSH
 from pipelines.services.conservation import Violation, all_violations
 from pipelines.services.findings import Finding, Repair
+from pipelines.services.kits import REMEDY as KITS_REMEDY
+from pipelines.services.kits import kits_in_parts
 from pipelines.services.repairs import (
     confirm,
     count_again,
@@ -49,6 +51,8 @@ def hub_findings(hub: Hub) -> Iterator[Finding]:
         yield from _unsent(tx)
         yield from _untold(tx, hub)
         yield from _statuses(tx)
+        for one in kits_in_parts(tx):
+            yield Finding("kit_in_parts", f"order {one.order_id}", one.record, KITS_REMEDY)
 
 
 def _violations(tx: Transaction, hub: Hub) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 from sqlalchemy import update
 
+from order_store.schema.fulfilment import picklists
 from order_store.schema.orders import orders
 from pipelines.services.kpis import kpi_file
 from tests.pipelines.dagster_hub import CHANNELS, Works, opened_works, steps
@@ -72,6 +73,20 @@ def test_what_does_not_add_up_is_not_published(works: Works) -> None:
     assert {"kpi_models", "analytics__kpi_file"} & steps(result, "START") == set()
     assert not published(works).exists()
     assert {"picklists", "confirmations"} <= steps(result, "SUCCESS"), "picking goes on"
+
+
+def test_a_kit_in_parts_is_named_and_stops_nothing(works: Works) -> None:
+    assert works.run("main").success
+    with works.hub() as hub, hub.store.begin() as tx:
+        tx.execute(update(picklists).values(state="shipped"))  # and no parcel holds anything
+
+    result = works.run("fulfil")
+
+    assert result.success
+    checks = {one.check_name: one for one in result.get_asset_check_evaluations()}
+    assert not checks["kits_left_whole"].passed
+    assert checks["kits_left_whole"].severity is dg.AssetCheckSeverity.WARN
+    assert "no picklist will send them" in str(checks["kits_left_whole"].metadata["records"].value)
 
 
 def test_trouble_that_passes_is_retried_and_forgotten(works: Works, caplog: pytest.LogCaptureFixture) -> None:
