@@ -50,6 +50,8 @@ DRAFT_STATUSES = ("checkout-draft", "auto-draft")
 """Baskets at the checkout and orders that somebody is typing in: none of them is placed, so none is read."""
 CLOSED_STATUSES = ("cancelled", "refunded", "failed", "trash")
 """Orders that a shipment must not bring back to life by completing them."""
+CANCELLED_STATUSES = ("cancelled", "refunded", "trash")
+"""Orders of which nothing is delivered any more."""
 
 RIGHTS = ("woocommerce_rest_cannot_view", "woocommerce_rest_cannot_create", "woocommerce_rest_cannot_edit")
 
@@ -116,6 +118,7 @@ class WooCommerce:
     }
     operations: ClassVar[Mapping[str, Operation]] = {
         "confirm_shipment": Operation("confirm_shipment", Safety.LOOK_UP, settle=timedelta(seconds=30)),
+        "cancel_lines": Operation("cancel_lines", Safety.SETS_VALUE),
     }
 
     def __init__(
@@ -147,40 +150,26 @@ class WooCommerce:
         return Page("orders", [record], answer.observed_at, answer.vendor_time)
 
     def write(self, operation: str, body: Json, reference: str) -> WriteResult:
-        """Tell the shop of a shipped parcel; what it was told before is not told again.
+        """Do `confirm_shipment` or `cancel_lines`.
 
-        With the Shipment Tracking plugin the order gets a tracking, without it a note; when all is shipped,
-        its status becomes `completed`. A part of an order cannot be told without the plugin.
+        The body of the one: {"orderId", "tracking", "note", "complete"}; of the other: {"orderId", "whole"}.
         """
         if operation not in self.operations:
             raise KeyError(operation)
-        path = f"/orders/{quote(body['orderId'], safe='')}"
         try:
-            order = self._transport.send(Request("GET", path)).json()
-            status = str(order.get("status", ""))
-            if status in CLOSED_STATUSES:
-                return WriteResult(Outcome.REJECTED, reason=f"the order is {status}")
-            told = self._trackings(path)
-            if told is None and not body["complete"]:
-                return WriteResult(
-                    Outcome.UNSUPPORTED, reason="without the Shipment Tracking plugin a part cannot be told"
-                )
-            vendor_ref = self._tell(path, body, told)
-            if body["complete"] and status != "completed":
-                done = Request("PUT", path, json={"status": "completed"}, repeatable=True)
-                # A page for people comes with 200 too, and then nothing was done: the answer has to be JSON.
-                self._transport.send(done).json()
+            if operation == "cancel_lines":
+                return self._cancel(body)
+            return self._confirm(body)
         except RecordMissing:
             return WriteResult(Outcome.REJECTED, reason="the shop knows no such order")
         except RecordRejected as error:
             return WriteResult(Outcome.REJECTED, reason=str(error))
-        return WriteResult(Outcome.APPLIED, vendor_ref)
 
     def look_up(self, operation: str, body: Json, reference: str) -> WriteResult | None:
-        """Whether the shop shows all that the write was to tell it."""
+        """Whether the shop shows all that `confirm_shipment` was to tell it."""
         if operation not in self.operations:
             raise KeyError(operation)
-        path = f"/orders/{quote(body['orderId'], safe='')}"
+        path = _path(body)
         status = self._transport.send(Request("GET", path)).json().get("status")
         if body["complete"] and status != "completed":
             return None
@@ -241,6 +230,54 @@ class WooCommerce:
 
     # --- writing
 
+    def _confirm(self, body: Json) -> WriteResult:
+        """Tell the shop of a shipped parcel; what it was told before is not told again.
+
+        With the Shipment Tracking plugin the order gets a tracking, without it a note; when all is shipped,
+        its status becomes `completed`. A part of an order cannot be told without the plugin.
+        """
+        path = _path(body)
+        order = self._transport.send(Request("GET", path)).json()
+        status = str(order.get("status", ""))
+        if status in CLOSED_STATUSES:
+            return WriteResult(Outcome.REJECTED, reason=f"the order is {status}")
+        told = self._trackings(path)
+        if told is None and not body["complete"]:
+            return WriteResult(
+                Outcome.UNSUPPORTED, reason="without the Shipment Tracking plugin a part cannot be told"
+            )
+        vendor_ref = self._tell(path, body, told)
+        if body["complete"] and status != "completed":
+            self._set_status(path, "completed")
+        return WriteResult(Outcome.APPLIED, vendor_ref)
+
+    def _cancel(self, body: Json) -> WriteResult:
+        """Cancel an order of which nothing was sent. A part of one cannot be cancelled in a shop.
+
+        The lines of a paid order could be edited, but then its total would be smaller than what was paid,
+        and nothing would say what is owed; a refund moves money.
+        """
+        if not body["whole"]:
+            return WriteResult(
+                Outcome.UNSUPPORTED, reason="a shop cancels whole orders only; refund the part there"
+            )
+        path = _path(body)
+        status = str(self._transport.send(Request("GET", path)).json().get("status", ""))
+        if status in CANCELLED_STATUSES:
+            return WriteResult(Outcome.APPLIED)
+        if status == "completed" or self._trackings(path):
+            return WriteResult(
+                Outcome.REJECTED,
+                reason="the shop says that it was sent; if it was not, refund it in the shop",
+            )
+        self._set_status(path, "cancelled")
+        return WriteResult(Outcome.APPLIED)
+
+    def _set_status(self, path: str, status: str) -> None:
+        request = Request("PUT", path, json={"status": status}, repeatable=True)
+        # A page for people comes with 200 too, and then nothing was done: the answer has to be JSON.
+        self._transport.send(request).json()
+
     def _trackings(self, path: str) -> Sequence[Mapping[str, Any]] | None:
         """What the Shipment Tracking plugin was told, or None where the shop has no such plugin."""
         try:
@@ -283,6 +320,10 @@ class WooCommerce:
         if answer.status == 401:
             return CredentialsRejected(f"{place}: check consumer_key and consumer_secret")
         return RecordRejected(place) if answer.status == 400 else None
+
+
+def _path(body: Json) -> str:
+    return f"/orders/{quote(body['orderId'], safe='')}"
 
 
 def _next(place: _Bookmark, rows: Sequence[_Row], by: str) -> _Bookmark:

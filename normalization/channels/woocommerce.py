@@ -33,6 +33,7 @@ from normalization.money import Money
 from normalization.records import (
     Address,
     Buyer,
+    Cancellation,
     CanonicalOrder,
     ChannelFulfilment,
     LineQuantity,
@@ -209,6 +210,11 @@ def confirm_shipment(confirmation: ShipmentConfirmation) -> Json:
         "note": f"Parcel {confirmation.sequence} shipped{by}{number}.",
         "complete": confirmation.complete,
     }
+
+
+def cancel_lines(cancellation: Cancellation) -> Json:
+    """The body of `cancel_lines`: an order is cancelled as a whole, or not at all."""
+    return {"orderId": cancellation.external_id, "whole": cancellation.whole}
 
 
 def _moment(

@@ -209,10 +209,12 @@ class WooCommerceVendor(Vendor):
     # --- writing
 
     def _update(self, order: ShopOrder, request: VendorRequest) -> VendorAnswer:
-        """A status, and nothing else. Completed means that everything that is left has been shipped."""
+        """A status, and nothing else. Completed: all that is left was shipped. Cancelled: nothing will be."""
         status = _body(request).get("status")
         if status not in STATUSES or status == "any":
             raise _invalid("status")
+        if status == "cancelled" and status_of(order) != "cancelled":
+            self.world.cancel(order)
         if status == "completed" and status_of(order) != "completed":
             left = {line.line_id: line.current - order.told_units(line.line_id) for line in order.lines}
             left = {line: units for line, units in left.items() if units}

@@ -10,7 +10,14 @@ from connectors.channels.woocommerce import WooCommerce
 from connectors.contract import Outcome, Window
 from connectors.runtime import Runtime
 from normalization.channels import woocommerce as mapping
-from normalization.records import CanonicalOrder, LineQuantity, OrderLine, ShipmentConfirmation
+from normalization.records import (
+    Cancellation,
+    CanonicalOrder,
+    LineCancellation,
+    LineQuantity,
+    OrderLine,
+    ShipmentConfirmation,
+)
 from normalization.registry import Context
 from sandbox.buyers import Wish, place_order
 from sandbox.merchant import build_world
@@ -92,6 +99,21 @@ class Shop:
 
     def tell(self, order: ShopOrder, **other: object) -> Outcome:
         return self.connector.write("confirm_shipment", self.body(order, **other), "r").outcome
+
+    def give_up(self, order: ShopOrder, *, whole: bool = True) -> Outcome:
+        """Have all units of the first line, or of all lines, cancelled."""
+        lines = order.lines if whole else order.lines[:1]
+        cancellation = Cancellation(
+            reference=f"{CHANNEL}:{order.external_id}:cancel-1",
+            external_id=order.external_id,
+            number=order.number,
+            lines=tuple(
+                LineCancellation(line_id=line.line_id, units=line.current, remaining=0) for line in lines
+            ),
+            reason="out of stock since 2026-10-01",
+            whole=whole,
+        )
+        return self.connector.write("cancel_lines", mapping.cancel_lines(cancellation), "c").outcome
 
     def count(self, method: str, ending: str) -> int:
         return sum(

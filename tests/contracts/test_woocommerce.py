@@ -17,7 +17,13 @@ from connectors.contract import Window
 from connectors.runtime import Runtime
 from normalization.channels import woocommerce as mapping
 from normalization.errors import NormalizationError, Reason
-from normalization.records import CanonicalOrder, LineQuantity, ShipmentConfirmation
+from normalization.records import (
+    Cancellation,
+    CanonicalOrder,
+    LineCancellation,
+    LineQuantity,
+    ShipmentConfirmation,
+)
 from normalization.registry import Context
 from sandbox.buyers import Wish, place_order
 from sandbox.merchant import build_world
@@ -180,6 +186,18 @@ def a_day_at_the_shop(plugin: bool) -> list[Exchange]:
             body = mapping.confirm_shipment(confirmation)
             connector.write("confirm_shipment", body, "r")
             connector.look_up("confirm_shipment", body, "r")
+        given_up = Cancellation(
+            reference="c",
+            external_id=orders[3].external_id,
+            number=orders[3].number,
+            lines=tuple(
+                LineCancellation(line_id=line.line_id, units=line.current, remaining=0)
+                for line in orders[3].lines
+            ),
+            reason="out of stock",
+            whole=True,
+        )
+        connector.write("cancel_lines", mapping.cancel_lines(given_up), "c")
         world.now += timedelta(minutes=10)
         world.refund(orders[2], {orders[2].lines[0].line_id: 1}, "damaged", restock=True)
         for stream in connector.streams:
