@@ -1,6 +1,6 @@
 """The hub in a process of its own: what is killed, and what comes back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
@@ -14,8 +14,12 @@ from tests.faults.crash.erasure_guards import ERASURE_GUARDS
 from tests.faults.crash.guards import GUARDS
 from tests.faults.crash.points import Point, install
 from tests.faults.crash.tasks import Task, cycle
+from tests.faults.crash.vendor_guards import HIDING, VENDOR_GUARDS
 
-ALL_GUARDS = {**GUARDS, **ERASURE_GUARDS}
+TAKE_AWAY: Mapping[str, Callable[[], None]] = HIDING | {
+    name: guard.take_away
+    for name, guard in [*GUARDS.items(), *VENDOR_GUARDS.items(), *ERASURE_GUARDS.items()]
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def work(orders: Orders, line: Connection) -> None:
     sandbox_clock.FRESH = 1e9  # nobody else moves the clock, so it is asked for only after a sleep
     watch = install(orders.home, orders.victim) if orders.watched else None
     if orders.without:
-        ALL_GUARDS[orders.without].take_away()
+        TAKE_AWAY[orders.without]()
     if orders.impatient:
         engine.BUSY_TIMEOUT_MS = 100
     clock = _Shifted(orders.environ["ORDERHUB_SANDBOX"], timedelta(hours=orders.ahead))

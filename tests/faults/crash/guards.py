@@ -11,21 +11,24 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, insert, update
 
 from connectors.channels.amazon import Amazon
 from connectors.contract import Page, WriteResult
 from connectors.wms.tryton import Tryton
 from connectors.wms.tryton_picklists import Picklists
-from order_store import allocations, outbox
+from normalization.records import Tracking
+from order_store import allocations, outbox, packed, tracking
 from order_store.landing import Landing
 from order_store.outbox import OutboxRow, State
 from order_store.reading import ReadState
 from order_store.schema.fulfilment import outbox as messages
+from order_store.schema.fulfilment import parcels, tracking_events
 from order_store.schema.reading import read_state
 from pipelines.hub import Hub
 from pipelines.services import cycle, dispatch, ingest, orders, reading
 from pipelines.services.counts import PageCounts
+from tests.faults.crash.merchants import WEST, Merchant
 from tests.faults.crash.points import Point
 
 Given = Any
@@ -40,15 +43,18 @@ class Guard:
         stage: The stage in which its lack can be seen.
         shows: The points at which a kill may show it.
         beside: Another guard that would hide its lack, and is taken away with it. Alone it is not missed.
+        merchant: Whose day is played.
     """
 
     stage: str
     shows: Callable[[Point], bool]
     take_away: Callable[[], None]
     beside: str | None = None
+    merchant: Merchant = WEST
 
 
 PUSHES_BLINDLY = "a push looks whether its shipment is there"
+ONE_KEY = "a confirmation has one key for all its tries"
 
 
 def _bookmark_apart() -> None:
@@ -189,7 +195,32 @@ def _not_looked_up() -> None:
     Tryton.look_up = found_nothing  # type: ignore[method-assign]
 
 
-def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+def _parcels_unknown() -> None:
+    """Whatever left is a new parcel, also if the WMS has told of it before."""
+    rows_where = packed.rows_where
+    packed.rows_where = lambda tx, table, *given: [] if table is parcels else rows_where(tx, table, *given)
+
+
+def _scans_unknown() -> None:
+    """Whatever a carrier tells is new, also if it has told so before."""
+
+    def keep(tx: Connection, parcel_id: int, told: Tracking) -> int:
+        kept = ("occurred_at", "code", "local_time", "city", "region", "country_code")
+        rows = [
+            {name: getattr(one, name) for name in kept}
+            | {"parcel_id": parcel_id, "status": one.status.value, "observed_at": told.observed_at}
+            for one in told.events
+        ]
+        if rows:
+            tx.execute(insert(tracking_events), rows)
+        return len(rows)
+
+    tracking._keep_events = keep
+
+
+def both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    """Two guards are taken away."""
+
     def take_away() -> None:
         first()
         second()
@@ -197,7 +228,7 @@ def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[],
     return take_away
 
 
-def _new_key_each_time() -> None:
+def new_key_each_time() -> None:
     """Every try of a confirmation has a key of its own."""
     write = Amazon.write
     numbers = count(int.from_bytes(os.urandom(3)) + 1000)
@@ -216,43 +247,50 @@ def _pushed(point: Point) -> bool:
     return point.kind == "after call" and "tryton_rest.py:press" in point.place and point.occurrence % 2 == 0
 
 
-def _in(kind: str, place: str) -> Callable[[Point], bool]:
+def passed(kind: str, place: str) -> Callable[[Point], bool]:
+    """Points of a kind at a place."""
     return lambda point: point.kind == kind and place in point.place
 
 
 GUARDS: Mapping[str, Guard] = {
     "the bookmark moves in the page's own transaction": Guard(
-        "refunded", _in("after commit", "orders.py:store <"), _bookmark_apart
+        "refunded", passed("after commit", "orders.py:store <"), _bookmark_apart
     ),
     "the watermark moves at the end of a window": Guard(
-        "refunded", _in("before commit", "ingest.py:_store"), _watermark_first
+        "refunded", passed("before commit", "ingest.py:_store"), _watermark_first
     ),
     "a page is landed before it is applied": Guard(
-        "placed", _in("after commit", "ingest.py:_store"), _landed_afterwards
+        "placed", passed("after commit", "ingest.py:_store"), _landed_afterwards
     ),
     "a landing file has its name only when it is whole": Guard(
-        "placed", _in("before fsync", "landing.py:land < pipelines/services/ingest.py"), _written_in_place
+        "placed", passed("before fsync", "landing.py:land < pipelines/services/ingest.py"), _written_in_place
     ),
     "a message is written with the change that causes it": Guard(
-        "placed", _in("after commit", "services/route"), _message_apart
+        "placed", passed("after commit", "services/route"), _message_apart
     ),
-    "a push looks whether its shipment is there": Guard(
+    PUSHES_BLINDLY: Guard(
         "placed",
-        _in("after call", "tryton_rest.py:_send < connectors/wms/tryton_rest.py:create"),
+        passed("after call", "tryton_rest.py:_send < connectors/wms/tryton_rest.py:create"),
         _push_without_a_look,
     ),
     "a message is claimed before it is sent": Guard(
-        "placed", _pushed, _both(_push_without_a_look, _not_claimed), PUSHES_BLINDLY
+        "placed", _pushed, both(_push_without_a_look, _not_claimed), PUSHES_BLINDLY
     ),
     "a claim that ran out is in doubt": Guard(
-        "placed", _pushed, _both(_push_without_a_look, _expired_is_pending), PUSHES_BLINDLY
+        "placed", _pushed, both(_push_without_a_look, _expired_is_pending), PUSHES_BLINDLY
     ),
     "what is in doubt is looked up before it is sent again": Guard(
-        "placed", _pushed, _both(_push_without_a_look, _not_looked_up), PUSHES_BLINDLY
+        "placed", _pushed, both(_push_without_a_look, _not_looked_up), PUSHES_BLINDLY
     ),
-    "a confirmation has one key for all its tries": Guard(
+    "a parcel is known by its WMS's name": Guard(
+        "shipped", passed("after commit", "warehouse.py:_store_page"), _parcels_unknown
+    ),
+    "a carrier's scan is kept once": Guard(
+        "shipped", passed("after commit", "track.py:_store"), _scans_unknown
+    ),
+    ONE_KEY: Guard(
         "shipped",
-        _in("after call", "amazon.py:_send < connectors/channels/amazon.py:write"),
-        _new_key_each_time,
+        passed("after call", "amazon.py:_send < connectors/channels/amazon.py:write"),
+        new_key_each_time,
     ),
 }

@@ -5,17 +5,19 @@ import pytest
 from tests.faults.conftest import RecordFault
 from tests.faults.crash.conftest import OpenTheatre
 from tests.faults.crash.guards import GUARDS
-from tests.faults.crash.merchants import STAGES, WEST
+from tests.faults.crash.merchants import STAGES
+from tests.faults.crash.vendor_guards import VENDOR_GUARDS
 
+ALL = {**GUARDS, **VENDOR_GUARDS}
 MOST_TRIALS = 8
 
 
-@pytest.mark.parametrize("name", GUARDS)
+@pytest.mark.parametrize("name", ALL)
 def test_without_a_guard_some_kill_loses_or_doubles(
     name: str, open_theatre: OpenTheatre, record_fault: RecordFault
 ) -> None:
-    guard = GUARDS[name]
-    theatre = open_theatre(WEST, "sqlite")
+    guard = ALL[name]
+    theatre = open_theatre(guard.merchant, "sqlite")
     stage = next(one for one in STAGES if one.name == guard.stage)
     points = [point for point in theatre.discover(stage, name) if guard.shows(point)]
     assert points, "no point at which its lack could show"
