@@ -20,7 +20,7 @@ from connectors.contract import (
     Window,
     WriteResult,
 )
-from connectors.errors import ConnectorError, RateLimited, RecordRejected, StreamBroken
+from connectors.errors import AnswerLost, ConnectorError, RateLimited, RecordRejected, StreamBroken
 from connectors.http import Answer, Request, Transport
 from connectors.pagination import guarded
 from connectors.runtime import Rate, Runtime
@@ -209,9 +209,14 @@ class ShipBob:
             answer = self._transport.send(Request("POST", f"{API}/order", json=body, headers=self._channel))
         except Refused as refused:
             # 422 is how ShipBob says that the reference exists (developer.shipbob.com/errors): done already.
-            there = self._order_by_reference(body["reference_id"]) if refused.answer.status == 422 else None
+            unprocessable = refused.answer.status == 422
+            there = self._order_by_reference(body["reference_id"]) if unprocessable else None
+            reason = reason_of(refused.answer, body)
+            if there is None and unprocessable and "reference" in reason.lower():
+                place = f"{self.connection}: ShipBob refuses {body['reference_id']}, and does not list it yet"
+                raise AnswerLost(place) from refused
             if there is None:
-                return WriteResult(Outcome.REJECTED, reason=reason_of(refused.answer, body))
+                return WriteResult(Outcome.REJECTED, reason=reason)
             if there.get("status") == "Cancelled":
                 # References are never free again, so a replacement needs a new one.
                 reason = "the reference belongs to a cancelled order"

@@ -17,6 +17,7 @@ from connectors.channels.shopify_fulfilment import Plan
 from connectors.channels.vendure import Vendure
 from connectors.channels.woocommerce import WooCommerce
 from connectors.contract import Json, Outcome, WriteResult
+from connectors.errors import AnswerLost
 from connectors.wms.shipbob import ShipBob
 from connectors.wms.tryton import Tryton
 from connectors.wms.tryton_picklists import PARTY, Picklists
@@ -84,6 +85,8 @@ def _known_reference_is_refused() -> None:
         shipbob._order_by_reference = lambda _reference: None  # type: ignore[method-assign]
         try:
             return push(shipbob, body, reference)
+        except AnswerLost:
+            return WriteResult(Outcome.REJECTED, reason="refused with 422")
         finally:
             del shipbob._order_by_reference
 
