@@ -9,7 +9,14 @@ from msgspec import UNSET
 
 from normalization.channels import woocommerce
 from normalization.errors import NormalizationError, Reason
-from normalization.records import CanonicalOrder, LineQuantity, OrderLine, ShipmentConfirmation
+from normalization.records import (
+    Cancellation,
+    CanonicalOrder,
+    LineCancellation,
+    LineQuantity,
+    OrderLine,
+    ShipmentConfirmation,
+)
 from normalization.registry import Context
 from normalization.statuses import ChannelState, PaymentMode, PaymentState, ReturnReason
 
@@ -340,3 +347,16 @@ def test_carriers_go_by_the_plugins_providers_or_by_name(carrier: str, fields: d
         "note": f"Parcel 2 shipped with {carrier}, tracking number H1.",
         "complete": False,
     }
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_cancellation_names_the_order_and_whether_all_of_it_goes(whole: bool) -> None:
+    cancellation = Cancellation(
+        reference="woo-de:963:cancel-1",
+        external_id="963",
+        number="963",
+        lines=(LineCancellation(line_id="890", units=2, remaining=0),),
+        reason="out of stock since 2026-10-01",
+        whole=whole,
+    )
+    assert woocommerce.cancel_lines(cancellation) == {"orderId": "963", "whole": whole}
