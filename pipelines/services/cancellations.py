@@ -74,10 +74,12 @@ def cancellation_of(tx: Transaction, row: OutboxRow) -> Cancellation | None:
         row: The message.
     """
     stored = load_order(tx, row.order_id, "sending")
+    bundles = {line["parent_line_id"] for line in stored.lines}
     lines, since, remaining = [], [], 0
     for line in stored.lines:
         left = line["ordered"] - line["cancelled"] - line["cancelling"]
-        remaining += left
+        if line["requires_shipping"] or line["line_id"] not in bundles:
+            remaining += left  # a bundle that is sent as its parts is gone with them
         if line["cancelling"]:
             lines.append(LineCancellation(line_id=line["line_id"], units=line["cancelling"], remaining=left))
             since.append(line["first_routed_at"])
