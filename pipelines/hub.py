@@ -88,23 +88,26 @@ def assemble(config: HubConfig, state: Path, clock: Clock) -> Hub:
     upgrade(config.store.url)
     keys = open_key_ring(config, state)
     store = open_store(config.store.url, keys)
-    try:
-        bind_keys(store)
-    except (OtherKeyStoreError, KeysBesideOrdersError) as error:
-        keys.close()
-        store.close()
-        raise ProblemError(str(error)) from error
     runtime = Runtime(
         clock=clock,
         tokens=FileTokens(state / "tokens", keys.secret("tokens")),
         pacer_for=_pacing(state, clock),
     )
-    with store.begin() as tx:
-        for one in config.connections:
-            register_connection(tx, one.name, one.connector, one.kind, one.fulfil_from)
-        retire_connections(tx, {one.name for one in config.connections})
-    _load_catalogue(config, store, state)
-    return Hub(config, store, Landing(config.landing.url, keys), clock, runtime, state)
+    hub = Hub(config, store, Landing(config.landing.url, keys), clock, runtime, state)
+    try:
+        bind_keys(store)
+        with store.begin() as tx:
+            for one in config.connections:
+                register_connection(tx, one.name, one.connector, one.kind, one.fulfil_from)
+            retire_connections(tx, {one.name for one in config.connections})
+        _load_catalogue(config, store, state)
+    except (OtherKeyStoreError, KeysBesideOrdersError) as error:
+        hub.close()
+        raise ProblemError(str(error)) from error
+    except BaseException:
+        hub.close()
+        raise
+    return hub
 
 
 def _pacing(state: Path, clock: Clock) -> Callable[[str, Mapping[str, Rate]], Pacer]:

@@ -171,7 +171,7 @@ def test_a_landing_that_survived_keeps_its_later_files(open_desk: OpenDesk, tmp_
 
 def test_a_backup_of_an_earlier_revision_is_migrated(tmp_path: Path, open_desk: OpenDesk) -> None:
     desk = open_desk(CHANNEL)
-    desk.hub.store.close()
+    desk.hub.close()
     old = f"sqlite:///{tmp_path}/old.db"
     upgrade(old, "0004")
     store = open_store(old)

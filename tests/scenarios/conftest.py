@@ -201,8 +201,8 @@ def open_stage(tmp_path: Path) -> Iterator[OpenStage]:
             clock = WorldClock(simulation)
             (folder / "hub.yaml").write_text(config(CONFIG.read_text(encoding="utf-8")), encoding="utf-8")
             environ["ORDERHUB_CONFIG"] = str(folder / "hub.yaml")
-            hub = hub_of(environ, clock)
-            stack.callback(hub.close)
-            return Stage(sandbox, hub, clock, environ)
+            stage = Stage(sandbox, hub_of(environ, clock), clock, environ)
+            stack.callback(lambda: stage.hub.close())  # the one that it has in the end
+            return stage
 
         yield opened
