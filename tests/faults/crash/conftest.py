@@ -7,6 +7,9 @@ from tests.faults.crash.databases import Databases, Postgres, Sqlite
 from tests.faults.crash.erasing import Erasing
 from tests.faults.crash.merchants import EAST, WEST, Merchant
 from tests.faults.crash.trials import Theatre
+from tests.scenarios.conftest import open_stage
+
+__all__ = ["open_stage"]
 
 OpenTheatre = Callable[[Merchant, str], Theatre]
 OpenErasing = Callable[[str], Erasing]

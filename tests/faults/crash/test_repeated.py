@@ -4,8 +4,8 @@ A kill alone does not show them: they are for two processes at once, for a sende
 back, and for old news that arrives after new.
 """
 
+import os
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from order_store.schema.fulfilment import outbox as messages
 from order_store.schema.fulfilment import stock_positions
 from order_store.schema.orders import orders
 from tests.faults.conftest import RecordFault
+from tests.faults.crash.plays import Killed, both_ways
 from tests.order_store.allocating import decision, prepared_order
 from tests.order_store.samples import line, order
 from tests.postgres import empty_database, running_postgres
@@ -47,14 +48,6 @@ def store(tmp_path: Path) -> Store:
 def shop(store: Store) -> int:
     with store.begin() as tx:
         return register_connection(tx, "shop", "woocommerce", "channel")
-
-
-def both_ways(holds: Callable[[], bool], take_away: Callable[[], None], record_fault: RecordFault) -> None:
-    """The play holds with its guard, and does not without."""
-    assert holds()
-    take_away()
-    assert not holds()
-    record_fault("guards whose lack is found")
 
 
 def test_units_are_taken_only_while_they_are_there(
@@ -181,37 +174,62 @@ def test_a_sender_that_comes_back_late_records_nothing(
     both_ways(holds, lambda: monkeypatch.setattr(outbox, "_record", record), record_fault)
 
 
+def built(folder: Path, name: str, taken: datetime) -> Path:
+    """A KPI file that is to be published."""
+    with duckdb.connect(str(folder / name)) as made:
+        made.execute("CREATE TABLE kpi_orders AS SELECT 1 AS orders")
+    publishing.stamp(folder / name, taken)
+    return folder / name
+
+
 def test_an_older_kpi_file_never_replaces_a_newer_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_fault: RecordFault
 ) -> None:
     """A build that began first and took longer."""
-
-    def built(name: str, taken: datetime) -> Path:
-        with duckdb.connect(str(tmp_path / name)) as made:
-            made.execute("CREATE TABLE kpi_orders AS SELECT 1 AS orders")
-        publishing.stamp(tmp_path / name, taken)
-        return tmp_path / name
+    published, look = tmp_path / "orderhub.duckdb", publishing.taken_at
 
     def holds() -> bool:
-        published = tmp_path / "orderhub.duckdb"
         published.unlink(missing_ok=True)
-        publishing.publish(built("new", NOW), published)
-        publishing.publish(built("old", NOW - timedelta(hours=1)), published)
-        return publishing.taken_at(published) == NOW
-
-    look = publishing.taken_at
+        publishing.publish(built(tmp_path, "new", NOW), published)
+        publishing.publish(built(tmp_path, "old", NOW - timedelta(hours=1)), published)
+        return look(published) == NOW
 
     def only_itself(database: Path) -> datetime | None:
-        return None if database.name == "orderhub.duckdb" else look(database)
+        return None if database == published else look(database)
 
-    def take_away() -> None:
-        monkeypatch.setattr(publishing, "taken_at", only_itself)
+    both_ways(holds, lambda: monkeypatch.setattr(publishing, "taken_at", only_itself), record_fault)
 
-    def holds_by_file() -> bool:
-        holds()
-        return look(tmp_path / "orderhub.duckdb") == NOW
 
-    both_ways(holds_by_file, take_away, record_fault)
+def test_a_kpi_file_has_its_name_only_when_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_fault: RecordFault
+) -> None:
+    """Whoever publishes is killed when half of the file is written; readers had an older one."""
+    published = tmp_path / "orderhub.duckdb"
+
+    def killed(_descriptor: int) -> None:
+        raise Killed
+
+    def holds() -> bool:
+        published.unlink(missing_ok=True)
+        built(tmp_path, "old", NOW - timedelta(hours=1)).replace(published)
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(os, "fsync", killed)
+            publishing.publish(built(tmp_path, "new", NOW), published)
+        (tmp_path / "new").unlink()
+        try:
+            return publishing.taken_at(published) == NOW - timedelta(hours=1)
+        except duckdb.Error:
+            return False
+
+    def in_place(new: Path, name: Path) -> bool:
+        content = new.read_bytes()
+        with name.open("wb", buffering=0) as file:
+            file.write(content[: len(content) // 2])
+            os.fsync(file.fileno())
+            file.write(content[len(content) // 2 :])
+        return True
+
+    both_ways(holds, lambda: monkeypatch.setattr(publishing, "publish", in_place), record_fault)
 
 
 def test_an_order_of_a_channel_is_created_once(
