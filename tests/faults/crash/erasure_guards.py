@@ -1,6 +1,7 @@
 """The guards of an erasure that is killed, and how each is taken away: as tests.faults.crash.guards."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,17 @@ from tests.faults.crash.points import Point
 
 Given = Any
 """What is handed through as it came."""
+
+
+@dataclass(frozen=True)
+class ErasureGuard(Guard):
+    """One guard.
+
+    Attributes:
+        asked_again: Whether the person who asked has to ask again for its lack to be seen.
+    """
+
+    asked_again: bool = False
 
 
 def _destroyed_first() -> None:
@@ -57,6 +69,11 @@ def _never_finished() -> None:
     erase.finish_erasures = lambda *_given: 0
 
 
+def _listed_again() -> None:
+    """Whoever is to be erased is put on a list, also if the key is gone already."""
+    KeyStore.not_destroyed = lambda _keys, names: list(names)  # type: ignore[method-assign]
+
+
 def _counted_first() -> None:
     """A list counts as applied as soon as its keys are destroyed, whatever the files still hold."""
     clean, apply = KeyStore._clean, ErasureLists.apply
@@ -75,19 +92,22 @@ def _at(kind: str, place: str) -> Callable[[Point], bool]:
     return lambda point: point.kind == kind and place in point.place
 
 
-ERASURE_GUARDS: Mapping[str, Guard] = {
-    "an erasure is listed before its keys are destroyed": Guard(
+ERASURE_GUARDS: Mapping[str, ErasureGuard] = {
+    "an erasure is listed before its keys are destroyed": ErasureGuard(
         "erased", _at("after commit", "keys.py:destroy"), _destroyed_first
     ),
-    "what is left is landed before the keys are destroyed": Guard(
+    "what is left is landed before the keys are destroyed": ErasureGuard(
         "erased", _at("after commit", "erase.py:_mark"), _landed_last
     ),
-    "an erasure that is listed is finished by the next": Guard(
+    "an erasure that is listed is finished by the next": ErasureGuard(
         "erased", _at("after rename", "erasure_lists.py:add"), _never_finished
     ),
-    "a list counts as applied when its keys are gone from the files": Guard(
+    "a list counts as applied when its keys are gone from the files": ErasureGuard(
         "erased",
         _at("after commit", "erasure_lists.py:apply < pipelines/services/unclaimed.py"),
         _counted_first,
+    ),
+    "whose key is gone is not listed again": ErasureGuard(
+        "erased", _at("after commit", "keys.py:destroy"), _listed_again, asked_again=True
     ),
 }
