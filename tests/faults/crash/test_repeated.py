@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event, func, literal, select, text, update
 
 from analytics import publish as publishing
-from order_store import allocations, creating, merging, outbox, updating
+from order_store import allocations, creating, erasing, merging, outbox, updating
 from order_store import orders as applying
 from order_store.connections import register_connection
 from order_store.engine import Store, open_store
@@ -24,7 +24,7 @@ from order_store.outbox import OutboxRow, State, claim, enqueue, settle
 from order_store.schema import metadata
 from order_store.schema.fulfilment import outbox as messages
 from order_store.schema.fulfilment import stock_positions
-from order_store.schema.orders import orders
+from order_store.schema.orders import order_events, orders
 from tests.faults.conftest import RecordFault
 from tests.faults.crash.plays import Killed, both_ways
 from tests.order_store.allocating import decision, prepared_order
@@ -172,6 +172,23 @@ def test_a_sender_that_comes_back_late_records_nothing(
         return tx.execute(update(messages).where(messages.c.id == row.id).values(**values)).rowcount == 1
 
     both_ways(holds, lambda: monkeypatch.setattr(outbox, "_record", record), record_fault)
+
+
+def test_an_order_is_erased_once(
+    store: Store, shop: int, monkeypatch: pytest.MonkeyPatch, record_fault: RecordFault
+) -> None:
+    """The daily job and whoever was asked come to the same order."""
+    names = iter("abcdef")
+
+    def holds() -> bool:
+        with store.begin() as tx:
+            (made,) = apply_orders(tx, shop, [order(next(names))], now=NOW)
+            for why in ("request", "policy"):
+                erasing.mark_erased(tx, [made.order_id], why, NOW)
+            mine = (order_events.c.order_id == made.order_id, order_events.c.kind == "erased")
+            return list(tx.scalars(select(order_events.c.why).where(*mine))) == ["request"]
+
+    both_ways(holds, lambda: monkeypatch.setattr(erasing, "erased_ids", lambda *_given: set()), record_fault)
 
 
 def built(folder: Path, name: str, taken: datetime) -> Path:
