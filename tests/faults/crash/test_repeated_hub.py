@@ -1,32 +1,22 @@
-"""Guards against what happens twice, or late, that need a hub and vendors to be seen: as test_repeated."""
+"""Guards of reading, printing and publishing against what is interrupted, or comes late: as test_repeated."""
 
 import os
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-import responses
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from analytics.publish import taken_at
-from connectors.contract import Json, Outcome, Page, WriteResult
-from connectors.errors import AnswerLost
-from connectors.http import Answer, Request, Transport
-from connectors.wms.shipbob import ShipBob
+from connectors.contract import Page
 from order_store.leases import Lease
-from order_store.outbox import State
-from order_store.schema.fulfilment import outbox
 from pipelines.problems import ProblemError
 from pipelines.services import ingest, kpis, orders, reading
 from pipelines.services.counts import PageCounts
-from pipelines.services.dispatch import dispatch
 from pipelines.services.printing import print_picklists
 from pipelines.services.reading import LEASE, InTransaction, read_stream
-from pipelines.services.route import route_orders
-from tests.connectors.woocommerce_shop import Shop
 from tests.faults.conftest import RecordFault
 from tests.faults.crash.plays import Killed, OpenStage, both_ways, small_stage
 from tests.scenarios.test_printing import papers, to_print
@@ -34,10 +24,7 @@ from tests.scenarios.test_stock_and_routing import OTHER, SPOON
 
 Given = Any
 """What is handed through as it came."""
-SHOP = "woo-de"
-
-
-# --- reading
+SHOP, WMS = "woo-de", "tryton-lyon"
 
 
 def test_a_reader_that_was_away_completes_no_window_of_another(
@@ -106,93 +93,6 @@ def test_what_was_landed_and_not_applied_is_applied_before_what_is_read_then(
     both_ways(holds, lambda: monkeypatch.setattr(orders, "adopt_unrecorded", nothing), record_fault)
 
 
-# --- sending
-
-
-@pytest.fixture
-def mock() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mounted:
-        yield mounted
-
-
-def test_a_write_is_not_repeated_where_its_answer_was_lost(
-    mock: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch, record_fault: RecordFault
-) -> None:
-    """It is in doubt, and looked up, instead of being sent again at once."""
-    shop = Shop(mock)
-
-    def holds() -> bool:
-        (order,) = shop.place(1)
-        shop.vendor.faults.switch_on("lost_answer")
-        try:
-            shop.tell(order)
-        except AnswerLost:
-            shop.tell(order)
-        return [told.tracking_number for told in order.told] == ["1Z999AA10123456784"]
-
-    send = Transport._send_once
-
-    def repeatable(transport: Transport, request: Request, _repeatable: bool) -> Answer:
-        return send(transport, request, True)
-
-    both_ways(holds, lambda: monkeypatch.setattr(Transport, "_send_once", repeatable), record_fault)
-
-
-def test_a_note_is_looked_for_where_a_shop_shows_no_tracking(
-    mock: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch, record_fault: RecordFault
-) -> None:
-    """The answer to the note was lost."""
-    shop = Shop(mock, shipment_tracking=False)
-
-    def holds() -> bool:
-        (order,) = shop.place(1)
-        shop.vendor.faults.switch_on("lost_answer")
-        with pytest.raises(AnswerLost):
-            shop.tell(order)
-        return (shop.tell(order), len(order.notes_added)) == (Outcome.APPLIED, 1)
-
-    def take_away() -> None:
-        monkeypatch.setattr(type(shop.connector), "_note_id", lambda *_given: None)
-
-    both_ways(holds, take_away, record_fault)
-
-
-def test_a_push_that_shipbob_knows_and_does_not_show_yet_stays_in_doubt(
-    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch, record_fault: RecordFault
-) -> None:
-    """Its list is late: what counts as refused would be taken elsewhere, and shipped twice."""
-
-    def holds() -> bool:
-        stage = small_stage(open_stage, "shopify-eu", "shipbob-us")
-        stage.set_stock(SPOON, {"ORD": 5})
-        stage.place("shopify-eu", lines=[(SPOON, 1)])
-        stage.wait(minutes=15)
-        stage.read("shopify-eu")
-        stage.read_stock("shipbob-us")
-        assert route_orders(stage.hub).picklists == 1
-        stage.sandbox.fault("shipbob-us", "lost_answer")
-        stage.sandbox.fault("shipbob-us", "late_visibility", 9)
-        for _ in range(2):
-            dispatch(stage.hub, "shipbob-us")
-            stage.wait(minutes=2)
-        stage.sandbox.vendors["shipbob-us"].faults.switch_off("late_visibility")
-        dispatch(stage.hub, "shipbob-us")
-        with stage.hub.store.read() as tx:
-            return bool(tx.scalar(select(outbox.c.state)) == State.APPLIED)
-
-    push = ShipBob._push
-
-    def refused(shipbob: ShipBob, body: Json, reference: str) -> WriteResult:
-        try:
-            return push(shipbob, body, reference)
-        except AnswerLost as error:
-            if "does not list it" not in str(error):
-                raise
-            return WriteResult(Outcome.REJECTED, reason="the reference exists")
-
-    both_ways(holds, lambda: monkeypatch.setattr(ShipBob, "_push", refused), record_fault)
-
-
 def test_a_picklist_on_paper_has_its_name_only_when_it_is_whole(
     open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch, record_fault: RecordFault
 ) -> None:
@@ -207,8 +107,8 @@ def test_a_picklist_on_paper_has_its_name_only_when_it_is_whole(
         stage = to_print(open_stage, 1)
         with monkeypatch.context() as patch, pytest.raises(Killed):
             patch.setattr(Path, "write_bytes", half)
-            print_picklists(stage.hub, "tryton-lyon")
-        print_picklists(stage.hub, "tryton-lyon")
+            print_picklists(stage.hub, WMS)
+        print_picklists(stage.hub, WMS)
         printed = [path for path in papers(stage) if path.suffix == ".pdf"]
         return [path.read_bytes().rstrip().endswith(b"%%EOF") for path in printed] == [True]
 
