@@ -13,6 +13,7 @@ Facts, each seen at a running 3.7.3:
   transition. An order whose payment is only authorized takes fulfilments but keeps its state.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, TypeVar
@@ -20,7 +21,16 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 
 from connectors.auth import TokenAuth, bearer
-from connectors.channels.vendure_queries import ADD_FULFILMENT, FULFILMENTS, LOGIN, ORDER, ORDERS, TRANSITION
+from connectors.channels.vendure_queries import (
+    ADD_FULFILMENT,
+    CANCEL,
+    FULFILMENTS,
+    LOGIN,
+    ORDER,
+    ORDERS,
+    TRANSITION,
+    UNITS,
+)
 from connectors.contract import (
     Json,
     Operation,
@@ -101,6 +111,7 @@ class Vendure:
     }
     operations: ClassVar[Mapping[str, Operation]] = {
         "confirm_shipment": Operation("confirm_shipment", Safety.LOOK_UP, settle=timedelta(minutes=1)),
+        "cancel_lines": Operation("cancel_lines", Safety.SETS_VALUE),
     }
 
     def __init__(
@@ -129,6 +140,25 @@ class Vendure:
         return Page("orders", (_record(answer, order),), answer.observed_at, answer.vendor_time)
 
     def write(self, operation: str, body: Json, reference: str) -> WriteResult:
+        """Do `confirm_shipment` or `cancel_lines`.
+
+        The body of the one: {"order_id", "input"}, a FulfillOrderInput; of the other: {"order_id", "lines":
+        [{"line_id", "remaining"}], "reason"}.
+        """
+        if operation == "confirm_shipment":
+            return self._confirm(body)
+        if operation == "cancel_lines":
+            return self._cancel(body)
+        return WriteResult(Outcome.UNSUPPORTED, reason=f"Vendure has no {operation}")
+
+    def look_up(self, operation: str, body: Json, reference: str) -> WriteResult | None:
+        """Whether the parcel's fulfilment is there and shipped."""
+        found = self._fulfilment(body)
+        if found is None or found["state"] == "Pending":
+            return None
+        return WriteResult(Outcome.APPLIED, found["id"])
+
+    def _confirm(self, body: Json) -> WriteResult:
         """Confirm a shipped parcel: one fulfilment, moved to Shipped.
 
         What an earlier attempt did is looked up first, so that no attempt fulfils twice.
@@ -148,12 +178,40 @@ class Vendure:
                 return WriteResult(Outcome.REJECTED, found["id"], moved["errorCode"])
         return WriteResult(Outcome.APPLIED, found["id"])
 
-    def look_up(self, operation: str, body: Json, reference: str) -> WriteResult | None:
-        """Whether the parcel's fulfilment is there and shipped."""
-        found = self._fulfilment(body)
-        if found is None or found["state"] == "Pending":
-            return None
-        return WriteResult(Outcome.APPLIED, found["id"])
+    def _cancel(self, body: Json) -> WriteResult:
+        """Cancel units that no fulfilment has, down to what is to remain of each line.
+
+        Shipping goes only where nothing of the order remains and nothing was sent. Vendure would cancel
+        it with a part too, and units that a fulfilment has.
+        """
+        order = self._ask(UNITS, {"id": body["order_id"]})["order"]
+        if order is None:
+            raise RecordMissing(f"{self.connection}: no order {body['order_id']}")
+        sent: Counter[str] = Counter()
+        for fulfilment in order["fulfillments"] or ():
+            if fulfilment["state"] != "Cancelled":
+                sent.update({line["orderLineId"]: line["quantity"] for line in fulfilment["lines"]})
+        present: dict[str, int] = {line["id"]: line["quantity"] for line in order["lines"]}
+        units: dict[str, int] = {}
+        for line in body["lines"]:
+            name = line["line_id"]
+            if name not in present:
+                return WriteResult(Outcome.REJECTED, reason=f"the order has no line {name}")
+            units[name] = present[name] - max(line["remaining"], sent[name])
+        taken = [{"orderLineId": line, "quantity": count} for line, count in units.items() if count > 0]
+        if not taken:
+            return WriteResult(Outcome.APPLIED)
+        all_of_it = all(units.get(line, 0) >= count for line, count in present.items())
+        asked = {
+            "orderId": body["order_id"],
+            "lines": taken,
+            "reason": body["reason"],
+            "cancelShipping": all_of_it and not sent,
+        }
+        done = self._ask(CANCEL, {"input": asked}, mutation=True)["cancelOrder"]
+        if done["__typename"] != "Order":
+            return WriteResult(Outcome.REJECTED, reason=done["errorCode"])
+        return WriteResult(Outcome.APPLIED)
 
     def _pages(self, order_filter: Json, bookmark: str | None) -> Iterator[Page]:
         """Pages by offset, in the order of ids.

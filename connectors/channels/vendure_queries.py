@@ -90,6 +90,26 @@ mutation TransitionFulfilment($id: ID!, $state: String!) {
 }
 """
 
+UNITS = """
+query Units($id: ID!) {
+  order(id: $id) {
+    id
+    lines { id quantity }
+    fulfillments { state lines { orderLineId quantity } }
+  }
+}
+"""
+
+CANCEL = """
+mutation Cancel($input: CancelOrderInput!) {
+  cancelOrder(input: $input) {
+    __typename
+    ... on Order { id state }
+    ... on ErrorResult { errorCode message }
+  }
+}
+"""
+
 LOGIN = """
 mutation Login($username: String!, $password: String!) {
   login(username: $username, password: $password) {

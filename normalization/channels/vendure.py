@@ -29,6 +29,7 @@ from normalization.money import Money, UnknownCurrencyError
 from normalization.records import (
     Address,
     Buyer,
+    Cancellation,
     CanonicalOrder,
     ChannelFulfilment,
     LineQuantity,
@@ -145,6 +146,15 @@ def confirm_shipment(confirmation: ShipmentConfirmation) -> Json:
             ],
             "handler": {"code": "manual-fulfillment", "arguments": arguments},
         },
+    }
+
+
+def cancel_lines(cancellation: Cancellation) -> Json:
+    """The body of `cancel_lines`: what is to remain of each line."""
+    return {
+        "order_id": cancellation.external_id,
+        "lines": [{"line_id": line.line_id, "remaining": line.remaining} for line in cancellation.lines],
+        "reason": cancellation.reason,
     }
 
 

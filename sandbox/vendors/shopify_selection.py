@@ -26,6 +26,9 @@ IMPLEMENTS: Mapping[str, frozenset[str]] = {
     "FulfillmentStateTransitionError": frozenset({"ErrorResult"}),
     "InvalidCredentialsError": frozenset({"ErrorResult"}),
     "ItemsAlreadyFulfilledError": frozenset({"ErrorResult"}),
+    "MultipleOrderError": frozenset({"ErrorResult"}),
+    "OrderStateTransitionError": frozenset({"ErrorResult"}),
+    "QuantityTooGreatError": frozenset({"ErrorResult"}),
 }
 """Interfaces by the record's `__typename`."""
 

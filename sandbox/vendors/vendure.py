@@ -35,6 +35,23 @@ NOT_MADE = {
     "__typename": "CreateFulfillmentError",
     "errorCode": "CREATE_FULFILLMENT_ERROR",
 }
+ELSEWHERE = {
+    "__typename": "MultipleOrderError",
+    "errorCode": "MULTIPLE_ORDER_ERROR",
+    "message": "OrderLines must all belong to a single Order",
+}
+TOO_MANY = {
+    "__typename": "QuantityTooGreatError",
+    "errorCode": "QUANTITY_TOO_GREAT_ERROR",
+    "message": "The specified quantity is greater than the available OrderItems",
+}
+NOT_MOVED = {
+    "__typename": "OrderStateTransitionError",
+    "errorCode": "ORDER_STATE_TRANSITION_ERROR",
+    "message": "Cannot transition Order",
+    "fromState": "PaymentSettled",
+    "toState": "Cancelled",
+}
 WRONG_LOGIN = {
     "__typename": "InvalidCredentialsError",
     "errorCode": "INVALID_CREDENTIALS_ERROR",
@@ -107,6 +124,7 @@ class VendureVendor(Vendor):
             "login": self._login,
             "addFulfillmentToOrder": self._add_fulfilment,
             "transitionFulfillmentToState": self._transition,
+            "cancelOrder": self._cancel,
         }
         self._writes = execution.is_mutation and root != "login"
         try:
@@ -217,6 +235,27 @@ class VendureVendor(Vendor):
             "record": record,
         }
         return record
+
+    def _cancel(self, arguments: Mapping[str, Any]) -> Record:
+        """Fewer units of some lines, and no shipping if asked. With no units left the order is Cancelled."""
+        wanted = arguments["input"]
+        lines = {line["orderLineId"]: line["quantity"] for line in wanted["lines"]}
+        if not lines or not any(lines.values()):
+            return EMPTY
+        order = self._order_with(lines)
+        if order.external_id != wanted["orderId"]:
+            return ELSEWHERE
+        if any(units > order.line(line_id).current for line_id, units in lines.items()):
+            return TOO_MANY
+        for line_id, units in lines.items():
+            self.world.remove_units(order, line_id, units)
+        if wanted.get("cancelShipping"):
+            if any(line.current for line in order.lines):
+                raise Refused("USER_INPUT_ERROR", "only a whole order's shipping is cancelled in this world")
+            self.world.cancel(order)
+        if self.faults.strikes("quoting_refusal"):  # the units are gone all the same
+            return {**NOT_MOVED, "transitionError": quoting(order.ship_to)}
+        return self._record(order)
 
     def _order_with(self, lines: Mapping[str, int]) -> ShopOrder:
         """The order that has these lines."""

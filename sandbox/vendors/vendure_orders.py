@@ -140,7 +140,7 @@ def state_of(order: ShopOrder) -> str:
     A shop whose OrderPlacedStrategy takes bank transfers before the money comes keeps those orders in
     ArrangingPayment.
     """
-    if order.cancelled_at:
+    if order.cancelled_at or not any(line.current for line in order.lines):
         return "Cancelled"
     if order.payment not in ("captured", "refunded"):
         on_delivery = order.payment_mode == "cash_on_delivery"

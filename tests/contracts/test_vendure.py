@@ -27,7 +27,7 @@ from connectors.contract import Outcome, Window
 from connectors.runtime import Runtime
 from normalization.channels import vendure as mapping
 from normalization.channels.vendure_states import ORDER_STATES
-from normalization.records import LineQuantity, ShipmentConfirmation
+from normalization.records import Cancellation, LineCancellation, LineQuantity, ShipmentConfirmation
 from normalization.registry import Context
 from normalization.statuses import ChannelState
 from sandbox.buyers import Wish, place_order
@@ -61,8 +61,7 @@ def exchanges(world: World) -> Iterator[list[Exchange]]:
         secrets = {"username": vendor.user, "password": vendor.password}
         connector = Vendure(CHANNEL, {"base_url": f"{BASE}/admin-api"}, secrets, Runtime())
         order = place_order(world, CHANNEL, Wish(lines=[("MUG-BLUE", 3)], payment="captured"))
-        for _ in range(20):
-            place_order(world, CHANNEL)
+        placed = [place_order(world, CHANNEL) for _ in range(20)]
         window = Window(world.now - timedelta(days=1), world.now + timedelta(minutes=1))
         line = order.lines[0].line_id
         world.remove_units(order, line, 1)
@@ -81,6 +80,20 @@ def exchanges(world: World) -> Iterator[list[Exchange]]:
             )
             result = connector.write("confirm_shipment", mapping.confirm_shipment(message), "r")
             assert result.outcome is Outcome.APPLIED
+        for number, given_up in enumerate(placed[:2]):
+            cancelled = Cancellation(
+                reference="c",
+                external_id=given_up.external_id,
+                number=given_up.number,
+                lines=tuple(
+                    LineCancellation(line_id=line.line_id, units=line.current - number, remaining=number)
+                    for line in given_up.lines
+                ),
+                reason="out of stock",
+                whole=not number,
+            )
+            body = mapping.cancel_lines(cancelled)
+            assert connector.write("cancel_lines", body, "c").outcome is Outcome.APPLIED
         for stream in connector.streams:
             list(connector.read(stream, window))
         connector.read_one("orders", order.external_id)
@@ -93,7 +106,16 @@ def test_every_document_is_valid_in_the_schema(schema: GraphQLSchema, name: str)
 
 
 def test_there_is_a_document_for_each_call() -> None:
-    assert sorted(DOCUMENTS) == ["ADD_FULFILMENT", "FULFILMENTS", "LOGIN", "ORDER", "ORDERS", "TRANSITION"]
+    assert sorted(DOCUMENTS) == [
+        "ADD_FULFILMENT",
+        "CANCEL",
+        "FULFILMENTS",
+        "LOGIN",
+        "ORDER",
+        "ORDERS",
+        "TRANSITION",
+        "UNITS",
+    ]
 
 
 def test_a_wrong_field_is_noticed(schema: GraphQLSchema) -> None:
@@ -114,7 +136,8 @@ def test_every_request_has_variables_that_the_schema_takes(
             kind = type_from_ast(schema, variable.type)
             assert kind is not None
             coerce(body["variables"].get(variable.variable.name.value), kind)  # type: ignore[arg-type]
-    assert asked == {"Login", "Orders", "Order", "Fulfilments", "AddFulfilment", "TransitionFulfilment"}
+    parcels = {"Fulfilments", "AddFulfilment", "TransitionFulfilment"}
+    assert asked == {"Login", "Orders", "Order", "Units", "Cancel"} | parcels
 
 
 def test_every_answer_of_the_sandbox_is_one_that_the_schema_allows(

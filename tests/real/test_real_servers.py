@@ -11,8 +11,10 @@ from connectors.wms.tryton import Tryton
 from normalization.channels import vendure as channel
 from normalization.records import (
     Address,
+    Cancellation,
     CanonicalOrder,
     Charge,
+    LineCancellation,
     LineQuantity,
     OrderLine,
     Payment,
@@ -181,6 +183,56 @@ def test_s47_a_payment_settled_later_arrives_though_updated_at_stands_still(
     assert [(payment.mode, payment.state) for payment in payments_of(paid)] == [
         (PaymentMode.CARD, PaymentState.CAPTURED)
     ]
+
+
+def test_units_that_wait_too_long_are_cancelled_once(
+    servers: Servers, vendure: Vendure, owner: Session
+) -> None:
+    order_id = buy(servers, owner, BOOK_BIRDS=3, MUG_BLUE=1)
+    settle(owner, order_id)
+    before = order_in(owner, order_id)
+    since = datetime.now(UTC) - timedelta(minutes=5)
+    placed = read_orders(vendure, "orders", since)[order_id]
+    books, mugs = sorted(lines_of(placed), key=lambda line: line.ordered, reverse=True)
+
+    def cancel(**remaining: int) -> list[Outcome]:
+        left = {books.line_id: remaining["books"], mugs.line_id: remaining["mugs"]}
+        cancellation = Cancellation(
+            reference=f"shop:{order_id}:cancel-1",
+            external_id=order_id,
+            number=placed.number,
+            lines=tuple(
+                LineCancellation(
+                    line_id=line.line_id,
+                    units=line.ordered - left[line.line_id],
+                    remaining=left[line.line_id],
+                )
+                for line in (books, mugs)
+            ),
+            reason="out of stock since 2026-10-01",
+            whole=not any(left.values()),
+        )
+        body = channel.cancel_lines(cancellation)
+        return [vendure.write("cancel_lines", body, cancellation.reference).outcome for _ in range(2)]
+
+    assert cancel(books=1, mugs=1) == [Outcome.APPLIED, Outcome.APPLIED]
+    part = read_orders(vendure, "orders", since)[order_id]
+    assert sorted((line.ordered, line.cancelled) for line in lines_of(part)) == [(1, 0), (3, 2)]
+    assert part.state is ChannelState.OPEN
+    assert part.updated_at
+    assert placed.updated_at
+    assert part.updated_at > placed.updated_at
+    assert_sums_agree(part)
+    assert order_in(owner, order_id)["state"] == before["state"] == "PaymentSettled"
+
+    assert cancel(books=0, mugs=0) == [Outcome.APPLIED, Outcome.APPLIED]
+    gone = read_orders(vendure, "orders", since)[order_id]
+    assert [line.ordered - line.cancelled for line in lines_of(gone)] == [0, 0]
+    assert gone.state is ChannelState.CANCELLED
+    assert gone.totals
+    assert (gone.totals.shipping.minor, gone.totals.total.minor) == (0, 0)
+    assert_sums_agree(gone)
+    assert order_in(owner, order_id)["payments"][0]["refunds"] == []
 
 
 def test_a_confirmation_that_is_sent_again_makes_one_fulfilment(

@@ -15,7 +15,15 @@ from connectors.contract import Connector, Page, ReadMode, Window
 from connectors.registry import KINDS, connect, connector_class
 from connectors.runtime import Runtime
 from normalization import registry
-from normalization.records import Address, LineQuantity, Picklist, PicklistLine, ShipmentConfirmation
+from normalization.records import (
+    Address,
+    Cancellation,
+    LineCancellation,
+    LineQuantity,
+    Picklist,
+    PicklistLine,
+    ShipmentConfirmation,
+)
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 MARK = "C4naryS3cret"
@@ -90,8 +98,18 @@ def _all(connector: Connector, stream: str, window: Window) -> list[Page]:
 
 def _body(name: str, operation: str) -> object:
     if name in registry.CHANNELS:
-        if operation != "confirm_shipment":
-            return None
+        if operation == "cancel_lines":
+            line = LineCancellation(line_id="1", units=1, remaining=0)
+            return registry.cancelling(name).cancel_lines(
+                Cancellation(
+                    reference="R-1",
+                    external_id="1001",
+                    number="1001",
+                    lines=(line,),
+                    reason="out of stock",
+                    whole=True,
+                )
+            )
         lines = (LineQuantity(line_id="1", quantity=1),)
         return registry.channel(name).confirm_shipment(
             ShipmentConfirmation(
