@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -382,7 +383,7 @@ def test_records_that_no_order_claims_are_erased_in_time(open_stage: OpenStage) 
         assert tx.scalar(select(func.count()).select_from(orders)) == 1
     made = stage.hub.state.parent / "keys" / "keys.db"
     stage.hub.landing.land("woo-de", "orders", stage.clock.now(), [("unclaimed", CANARY.encode())])
-    with sqlite3.connect(made) as database:
+    with closing(sqlite3.connect(made, isolation_level=None)) as database:
         database.execute("UPDATE data_keys SET created_at = 0 WHERE connection <> ''")
     result = erase_due(stage.hub)
     assert result.unclaimed == 1

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -83,7 +84,8 @@ def test_it_is_erased_in_time_where_orders_are_erased_on_request_only(
     stage, _order = unread
 
     def aged(days: int) -> int:
-        with sqlite3.connect(stage.hub.state.parent / "keys" / "keys.db") as database:
+        file = stage.hub.state.parent / "keys" / "keys.db"
+        with closing(sqlite3.connect(file, isolation_level=None)) as database:
             database.execute(
                 "UPDATE data_keys SET created_at = created_at - ? WHERE connection <> ''",
                 (days * 86_400_000_000,),

@@ -1,6 +1,7 @@
 """Secrets in everything that a run of Dagster leaves behind: event log, run configuration, logs, files."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def test_failing_runs_leave_no_secret_in_dagsters_storage_nor_in_the_hubs(
 
 def _rows(file: Path) -> int:
     """How many events a storage file of Dagster holds: the search was of something."""
-    with sqlite3.connect(file) as storage:
+    with closing(sqlite3.connect(file)) as storage:
         tables = [row[0] for row in storage.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         if "event_logs" not in tables:
             return 0
