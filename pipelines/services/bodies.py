@@ -24,6 +24,10 @@ class NothingToSend(Exception):
     """What the message was to make, change or cancel is no more."""
 
 
+class DoneAlready(Exception):
+    """It was in doubt, and the vendor's own figures show by now that it was done."""
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """What is sent.
@@ -49,6 +53,7 @@ def body_of(tx: Transaction, connector: str, row: OutboxRow) -> Body:
     Raises:
         NormalizationError: If the vendor's form wants what the store does not have.
         NothingToSend: If the picklist has ended, or nothing is left to cancel.
+        DoneAlready: If it may have been sent, and nothing is left to cancel.
     """
     order = load_order(tx, row.order_id, "sending").order
     personal = words_of(personal_data_of(order))
@@ -57,6 +62,8 @@ def body_of(tx: Transaction, connector: str, row: OutboxRow) -> Body:
         return Body(registry.channel(connector).confirm_shipment(confirmation), personal=personal)
     if row.operation == CANCEL_LINES:
         cancellation = cancellation_of(tx, row)
+        if cancellation is None and row.was_in_doubt:
+            raise DoneAlready
         if cancellation is None:
             raise NothingToSend("nothing of it is left to cancel")
         return Body(registry.cancelling(connector).cancel_lines(cancellation), personal=personal)

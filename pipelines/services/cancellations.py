@@ -28,7 +28,7 @@ from pipelines.config_routing import CancelAfter
 from pipelines.hub import Hub
 
 OPERATION = "cancel_lines"
-PROPOSED, ASKED = "cancellation_proposed", "cancellation_asked"
+PROPOSED, ASKED = "cancellation_proposed", "line_cancellation_asked"
 AT_ONCE = 500
 """Orders of one query."""
 

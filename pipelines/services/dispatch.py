@@ -32,7 +32,7 @@ from order_store.leases import new_owner
 from order_store.outbox import OutboxRow, State, claim, postpone, postpone_connection, settle
 from order_store.personal import without_words
 from pipelines.hub import Hub
-from pipelines.services.bodies import Body, NothingToSend, body_of
+from pipelines.services.bodies import Body, DoneAlready, NothingToSend, body_of
 from pipelines.services.outcomes import Settled, follow
 
 log = logging.getLogger(__name__)
@@ -182,6 +182,8 @@ class _Sender:
             answer = WriteResult(Outcome.REJECTED, reason=str(error))
         except _PersonNeeded as error:
             return self._leave_to_person(row, str(error))
+        except DoneAlready:
+            answer = WriteResult(Outcome.APPLIED)
         except NothingToSend as error:
             with self._hub.store.begin() as tx:
                 settle(tx, row, State.SUPERSEDED, now=self._hub.clock.now(), reason=str(error))

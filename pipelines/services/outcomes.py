@@ -41,8 +41,8 @@ class Kind(StrEnum):
     MOVE_REFUSED = "move_refused"
     CONFIRMED = "shipment_confirmed"
     CONFIRMATION_REFUSED = "confirmation_refused"
-    LINES_CANCELLED = "cancellation_accepted"
-    CANCELLATION_REFUSED = "cancellation_refused"
+    LINES_CANCELLED = "line_cancellation_accepted"
+    LINES_NOT_CANCELLED = "line_cancellation_refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def _lines_cancelled(tx: Transaction, settled: Settled) -> None:
         add_events(tx, [settled.event(Kind.LINES_CANCELLED, detail)])
     else:
         let_go(tx, settled.row.order_id)
-        add_events(tx, [settled.event(Kind.CANCELLATION_REFUSED, detail, settled.result.reason)])
+        add_events(tx, [settled.event(Kind.LINES_NOT_CANCELLED, detail, settled.result.reason)])
 
 
 def _named(picklist: StoredPicklist) -> dict[str, Any]:

@@ -60,6 +60,8 @@ WEST = Merchant("west", ("shopify-eu", "amazon-uk"), ("DE", "GB"), "tryton-lyon"
 EAST = Merchant("east", ("woo-de", "vendure-us"), ("DE", "US"), "shipbob-us", ("ORD", "LAX"))
 SHORT = ("POT-CLAY-04", "KETTLE-ENAMEL-20")
 """Of these there is one unit for the order of two, at each merchant's first and second channel."""
+NEVER, PATIENCE = "STRAINER-MESH", 3
+"""Of this there is none; after so many days the channel is asked to cancel it."""
 AT_FIRST, AT_SECOND = "TRAY-OAK-40", "JUG-MILK-03"
 """Each lies at one warehouse only, so that an order of both is split."""
 BASKETS: Mapping[str, list[tuple[str, int]]] = {
@@ -67,6 +69,7 @@ BASKETS: Mapping[str, list[tuple[str, int]]] = {
     "split": [(AT_FIRST, 1), (AT_SECOND, 1)],
     "gone": [("SPOON-BRASS", 1)],
     "moved": [("CANDLE-WAX-BEE", 1)],
+    "never": [(NEVER, 1)],
 }
 
 
@@ -121,7 +124,8 @@ def begin(merchant: Merchant, catalogue: Path) -> Play:
     world = build_world(SEED, plenty=True)
     _keep_only(world, {sku for basket in BASKETS.values() for sku, _ in basket} | {*SHORT, LATE_SKU})
     write_catalogue(world, catalogue)
-    _stock(world, merchant, {AT_FIRST: (9, 0), AT_SECOND: (0, 9), SHORT[0]: (1, 0), SHORT[1]: (0, 1)})
+    rare = {AT_FIRST: (9, 0), AT_SECOND: (0, 9), SHORT[0]: (1, 0), SHORT[1]: (0, 1), NEVER: (0, 0)}
+    _stock(world, merchant, rare)
     vendors = open_vendors(world, merchant.connections)
     return Play(merchant, HeldSimulation(world, fickle=False), vendors, {})
 
@@ -150,6 +154,7 @@ def config_of(merchant: Merchant) -> str:
         if one["connector"] == "shopify":
             one["settings"]["page_size"] = PAGE_SIZE
     config["warehouses"] = [one for one in config["warehouses"] if one["code"] in merchant.sites]
+    config["routing"]["cancel_after_days"] = {"default": PATIENCE, "at_channel": True}
     config["keys"] = {"url": f"${{{KEYS}}}"}
     return yaml.safe_dump(config, sort_keys=False)
 
@@ -191,7 +196,7 @@ def _changed(play: Play) -> None:
 
 
 def _shipped(play: Play) -> None:
-    _stock(play.world, play.merchant, {SHORT[0]: (5, 0), SHORT[1]: (0, 5)})
+    _stock(play.world, play.merchant, {SHORT[0]: (5, 0), SHORT[1]: (0, 5), NEVER: (0, 0)})
 
 
 def _refunded(play: Play) -> None:

@@ -1,0 +1,38 @@
+"""The hub is killed while a channel cancels what waited too long."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.faults.conftest import RecordFault
+from tests.faults.crash.conftest import OpenTheatre
+from tests.faults.crash.merchants import EAST, STAGES, WEST, Merchant
+from tests.faults.crash.reporting import report
+
+CALLS = {
+    WEST.name: ("shopify_cancelling.py",),
+    EAST.name: ("woocommerce.py:_set_status", "vendure.py:_send_once"),
+}
+DECIDED = "cancellations.py"
+KINDS = ("before commit", "after commit", "after call")
+
+
+@pytest.mark.parametrize("merchant", [WEST, EAST], ids=lambda one: one.name)
+def test_killed_while_a_channel_cancels_nothing_is_lost_or_doubled(
+    merchant: Merchant,
+    open_theatre: OpenTheatre,
+    pool: ThreadPoolExecutor,
+    record_fault: RecordFault,
+) -> None:
+    theatre = open_theatre(merchant, "sqlite")
+    stage = next(one for one in STAGES if one.name == "shipped")
+    places = (*CALLS[merchant.name], DECIDED)
+    points = [
+        point
+        for point in theatre.points[stage.name]
+        if point.kind in KINDS and any(place in point.place for place in places)
+    ]
+    for place in places:
+        assert any(place in point.place for point in points), f"nothing happens at {place}"
+    outcomes = list(pool.map(lambda point: theatre.trial(stage, point), points))
+    report(f"while {merchant.name} cancels", len(points), outcomes, record_fault)
