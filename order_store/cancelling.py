@@ -29,10 +29,10 @@ def withhold(tx: Connection, order_id: int, line_no: int, units: int) -> bool:
     return done.rowcount == 1
 
 
-def let_go(tx: Connection, order_id: int) -> None:
-    """The channel did not cancel them: all lines of the order wait for stock again."""
+def let_go(tx: Connection, order_id: int) -> int:
+    """The channel did not cancel them, so that they wait for stock again. Returns how many lines that are."""
     mine = (order_lines.c.order_id == order_id, order_lines.c.cancelling > 0)
-    tx.execute(update(order_lines).where(*mine).values(cancelling=0))
+    return tx.execute(update(order_lines).where(*mine).values(cancelling=0)).rowcount
 
 
 def count_down(tx: Connection, order_ids: Collection[int]) -> None:

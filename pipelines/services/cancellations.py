@@ -8,6 +8,7 @@ refused. Everywhere else it stays a proposal: an event for a person, and the lin
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -61,8 +62,7 @@ def cancel_overdue(hub: Hub) -> Overdue:
     news = {line.order_id for line in late if _is_news(hub, line, known)}
     done = Overdue()
     for order_id in sorted(news):
-        with hub.store.begin() as tx:
-            done += _decide(tx, hub, order_id, now)
+        done += hub.store.transact(partial(_decide, hub=hub, order_id=order_id, now=now))
     return done
 
 

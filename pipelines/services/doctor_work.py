@@ -1,4 +1,4 @@
-"""Work that does not get on: messages, leases, landing files, quarantine, bookmarks, streams."""
+"""Work that does not get on: messages, withheld units, leases, files, quarantine, bookmarks, streams."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Connection as Transaction
-from sqlalchemy import select, update
+from sqlalchemy import func, or_, select, update
 
 from order_store.connections import connection_id, connection_name
 from order_store.files import record_file
@@ -17,12 +17,16 @@ from order_store.outbox_people import stuck_messages
 from order_store.quarantine import list_quarantine
 from order_store.reading import ReadState, read_marks
 from order_store.schema.base import EPOCH
-from order_store.schema.reading import landing_files, leases
+from order_store.schema.fulfilment import outbox
+from order_store.schema.orders import order_lines, orders
+from order_store.schema.reading import connections, landing_files, leases
 from pipelines.hub import Hub
+from pipelines.services.cancellations import OPERATION
 from pipelines.services.dispatch import dispatch
 from pipelines.services.findings import SOURCE, Finding
 from pipelines.services.ingest import ORDERS, adopt_unrecorded
 from pipelines.services.orders import channel_of, sync_orders
+from pipelines.services.repairs import give_back
 from pipelines.services.warehouse import sync_shipments, sync_stock
 
 LATE = timedelta(hours=2)
@@ -36,6 +40,7 @@ def work_findings(hub: Hub) -> Iterator[Finding]:
     now = hub.clock.now()
     with hub.store.read() as tx:
         yield from _messages(tx, now)
+        yield from _withheld(tx, now)
         yield from _leases(tx, now)
         yield from _quarantine(tx, now)
         yield from _streams(tx, hub, now)
@@ -53,6 +58,31 @@ def _messages(tx: Transaction, now: datetime) -> Iterator[Finding]:
             f"{row.operation} {row.reference} to {channel} is {row.state}: {row.reason or 'no reason'}",
             remedy if person else "take it up now, as its operation declares",
             None if person else partial(_send, connection=channel),
+        )
+
+
+def _withheld(tx: Transaction, now: datetime) -> Iterator[Finding]:
+    """Units that a channel said it has cancelled, and does not show as cancelled."""
+    line, message = order_lines.c, outbox.c
+    asked = (message.order_id == orders.c.id, message.operation == OPERATION)
+    recent = select(message.id).where(
+        *asked, or_(message.settled_at.is_(None), message.settled_at > now - LATE)
+    )
+    query = (
+        select(orders.c.id, orders.c.number, connections.c.name, func.sum(line.cancelling).label("units"))
+        .join_from(order_lines, orders)
+        .join(connections)
+        .where(line.cancelling > 0, ~recent.exists())
+        .group_by(orders.c.id, orders.c.number, connections.c.name)
+        .order_by(orders.c.id)
+    )
+    for row in tx.execute(query):
+        yield Finding(
+            "withheld",
+            f"order {row.number}",
+            f"{row.units} units are withheld, as {row.name} was to cancel them, and it does not show that",
+            "read the order; what it does not show as cancelled waits for stock again",
+            partial(give_back, order_id=row.id),
         )
 
 

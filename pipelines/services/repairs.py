@@ -7,6 +7,7 @@ from sqlalchemy import func, select, update
 
 from connectors.contract import Page
 from connectors.errors import RecordMissing
+from order_store.cancelling import let_go
 from order_store.connections import connection_name
 from order_store.dialects import lock_orders, rows_where
 from order_store.events import Event, add_events
@@ -33,6 +34,7 @@ from pipelines.services.confirm import enqueue_confirmations
 from pipelines.services.findings import SOURCE
 from pipelines.services.ingest import ingest_page
 from pipelines.services.orders import CHANGES, channel_of
+from pipelines.services.outcomes import Kind
 from pipelines.services.warehouse import sync_stock
 
 COUNTED = ("allocated", "picked", "shipped", "delivered")
@@ -49,6 +51,17 @@ def read_order_again(hub: Hub, order_id: int) -> None:
         return
     ingest_page(hub.store, hub.landing, channel_of(hub, channel), page, now=hub.clock.now())
     count_again(hub, order_id)
+
+
+def give_back(hub: Hub, order_id: int) -> None:
+    """Ask the channel for an order; what it does not show as cancelled is withheld from routing no longer."""
+    read_order_again(hub, order_id)
+    with hub.store.begin() as tx:
+        lock_orders(tx, [order_id])
+        if let_go(tx, order_id):
+            why = "the channel does not show it as cancelled"
+            kind = Kind.LINES_NOT_CANCELLED.value
+            add_events(tx, [Event(order_id, hub.clock.now(), kind, SOURCE, why, None)])
 
 
 def apply_order(hub: Hub, channel: str, page: Page) -> None:

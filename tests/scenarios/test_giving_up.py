@@ -2,16 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from order_store.connections import connection_id
 from order_store.events import timeline
-from order_store.outbox import messages
+from order_store.outbox import State, claim, messages, settle
 from order_store.schema.orders import order_lines
 from pipelines.services.amend import amend_orders
 from pipelines.services.dispatch import dispatch
+from pipelines.services.doctor_work import work_findings
+from pipelines.services.findings import Finding
 from pipelines.services.route import route_orders
 from pipelines.services.verify import verify_orders
 from tests.scenarios.test_reconsidering import configured
@@ -176,3 +180,26 @@ def test_a_picklist_that_was_cancelled_before_is_another_matter(open_stage: Open
     stage.read_stock("tryton-lyon")
     assert route_orders(stage.hub).cancellations_asked == 1
     assert units(stage, order) == [(2, 1, 1)]
+
+
+def test_the_doctor_names_what_a_channel_said_and_does_not_show(open_stage: OpenStage) -> None:
+    stage = open_stage("shopify-eu", "tryton-lyon", config=GIVES_UP)
+    order = waiting(stage, "shopify-eu", [(SPOON, 2)])
+    route_orders(stage.hub)
+    with stage.hub.store.begin() as tx:
+        now = stage.clock.now()
+        shop = connection_id(tx, "shopify-eu")
+        (row,) = claim(tx, shop, "somebody", now, timedelta(minutes=9), 9)
+        settle(tx, row, State.APPLIED, now=now)
+
+    def withheld() -> list[Finding]:
+        return [one for one in work_findings(stage.hub) if one.check == "withheld"]
+
+    assert withheld() == []
+    stage.wait(hours=3)
+    (found,) = withheld()
+    assert (found.record, found.what.split()[0]) == (f"order {order.number}", "2")
+    assert found.repair
+    found.repair(stage.hub)
+    assert (withheld(), units(stage, order)) == ([], [(2, 0, 0)])
+    assert kinds(stage, order) == ["line_cancellation_asked", "line_cancellation_refused"]
