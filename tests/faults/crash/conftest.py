@@ -19,13 +19,13 @@ OpenErasing = Callable[[str], Erasing]
 def open_theatre(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> OpenTheatre:
     """A merchant's play on a kind of database, rehearsed once in a session."""
     folder = tmp_path_factory.mktemp("crash")
-    rehearsed: dict[tuple[str, str], Theatre] = {}
+    rehearsed: dict[tuple[Merchant, str], Theatre] = {}
 
     def kind(name: str) -> Databases:
         return Postgres(request.getfixturevalue("postgres_server")) if name == "postgresql" else Sqlite()
 
     def opened(merchant: Merchant, database: str) -> Theatre:
-        key = (merchant.name, database)
+        key = (merchant, database)
         if key not in rehearsed:
             rehearsed[key] = Theatre(folder, merchant, kind(database))
             rehearsed[key].rehearse()

@@ -43,13 +43,19 @@ PAGE_SIZE = "2"
 
 @dataclass(frozen=True)
 class Merchant:
-    """One merchant: its connections, and what is scarce at its two warehouses."""
+    """One merchant: its connections, and what is scarce at its two warehouses.
+
+    Attributes:
+        gives_up: Whether it sells what never comes, and has its channels cancel that. Such a merchant's play
+            depends on what time it is at the hub.
+    """
 
     name: str
     channels: tuple[str, str]
     countries: tuple[str, str]
     wms: str
     sites: tuple[str, str]
+    gives_up: bool = False
 
     @property
     def connections(self) -> tuple[str, ...]:
@@ -69,7 +75,6 @@ BASKETS: Mapping[str, list[tuple[str, int]]] = {
     "split": [(AT_FIRST, 1), (AT_SECOND, 1)],
     "gone": [("SPOON-BRASS", 1)],
     "moved": [("CANDLE-WAX-BEE", 1)],
-    "never": [(NEVER, 1)],
 }
 
 
@@ -122,10 +127,11 @@ copyreg.pickle(type(threading.RLock()), lambda _lock: (threading.RLock, ()))
 def begin(merchant: Merchant, catalogue: Path) -> Play:
     """A new world, and the merchant's catalogue in a folder."""
     world = build_world(SEED, plenty=True)
-    _keep_only(world, {sku for basket in BASKETS.values() for sku, _ in basket} | {*SHORT, LATE_SKU})
+    sold = {sku for basket in BASKETS.values() for sku, _ in basket} | {*SHORT, LATE_SKU}
+    _keep_only(world, sold | {NEVER} if merchant.gives_up else sold)
     write_catalogue(world, catalogue)
-    rare = {AT_FIRST: (9, 0), AT_SECOND: (0, 9), SHORT[0]: (1, 0), SHORT[1]: (0, 1), NEVER: (0, 0)}
-    _stock(world, merchant, rare)
+    _stock(world, merchant, {AT_FIRST: (9, 0), AT_SECOND: (0, 9), SHORT[0]: (1, 0), SHORT[1]: (0, 1)})
+    _have_none(world, merchant)
     vendors = open_vendors(world, merchant.connections)
     return Play(merchant, HeldSimulation(world, fickle=False), vendors, {})
 
@@ -146,6 +152,11 @@ def _stock(world: World, merchant: Merchant, units: Mapping[str, tuple[int, int]
             world.sites[site].stock[sku] = [BinStock("A-01", None, count)]
 
 
+def _have_none(world: World, merchant: Merchant) -> None:
+    if merchant.gives_up:
+        _stock(world, merchant, {NEVER: (0, 0)})
+
+
 def config_of(merchant: Merchant) -> str:
     """The sandbox's hub.yaml with this merchant's connections and warehouses only."""
     config: dict[str, Any] = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
@@ -154,7 +165,8 @@ def config_of(merchant: Merchant) -> str:
         if one["connector"] == "shopify":
             one["settings"]["page_size"] = PAGE_SIZE
     config["warehouses"] = [one for one in config["warehouses"] if one["code"] in merchant.sites]
-    config["routing"]["cancel_after_days"] = {"default": PATIENCE, "at_channel": True}
+    if merchant.gives_up:
+        config["routing"]["cancel_after_days"] = {"default": PATIENCE, "at_channel": True}
     config["keys"] = {"url": f"${{{KEYS}}}"}
     return yaml.safe_dump(config, sort_keys=False)
 
@@ -185,6 +197,8 @@ def _placed(play: Play) -> None:
         for name, basket in BASKETS.items():
             play.place(number, name, basket, timedelta())
         play.place(number, "short", [(SHORT[number], 2)], timedelta())
+        if play.merchant.gives_up:
+            play.place(number, "never", [(NEVER, 1)], timedelta())
 
 
 def _changed(play: Play) -> None:
@@ -196,7 +210,8 @@ def _changed(play: Play) -> None:
 
 
 def _shipped(play: Play) -> None:
-    _stock(play.world, play.merchant, {SHORT[0]: (5, 0), SHORT[1]: (0, 5), NEVER: (0, 0)})
+    _stock(play.world, play.merchant, {SHORT[0]: (5, 0), SHORT[1]: (0, 5)})
+    _have_none(play.world, play.merchant)
 
 
 def _refunded(play: Play) -> None:
