@@ -183,6 +183,10 @@ class Vendure:
 
         Shipping goes only where nothing of the order remains and nothing was sent. Vendure would cancel
         it with a part too, and units that a fulfilment has.
+
+        Raises:
+            RecordMissing: If there is no such order.
+            Transient: If units went between reading and cancelling. Vendure did nothing then.
         """
         order = self._ask(UNITS, {"id": body["order_id"]})["order"]
         if order is None:
@@ -209,6 +213,8 @@ class Vendure:
             "cancelShipping": all_of_it and not sent,
         }
         done = self._ask(CANCEL, {"input": asked}, mutation=True)["cancelOrder"]
+        if done["__typename"] == "QuantityTooGreatError":
+            raise Transient(f"{self.connection}: order {body['order_id']} changed before it was cancelled")
         if done["__typename"] != "Order":
             return WriteResult(Outcome.REJECTED, reason=done["errorCode"])
         return WriteResult(Outcome.APPLIED)

@@ -15,7 +15,7 @@ from graphql import GraphQLSyntaxError, parse
 from sandbox.faults import Faults
 from sandbox.vendor import Vendor, VendorAnswer, VendorRequest, json_answer, quoting
 from sandbox.vendors.shopify_selection import Execution, Resolver, SelectionError
-from sandbox.vendors.vendure_orders import Record, fulfilment_record, iso, order_record
+from sandbox.vendors.vendure_orders import Record, fulfilment_record, iso, order_record, state_of
 from sandbox.world import ShopOrder, World
 
 MAX_TAKE = 1000
@@ -38,7 +38,7 @@ NOT_MADE = {
 ELSEWHERE = {
     "__typename": "MultipleOrderError",
     "errorCode": "MULTIPLE_ORDER_ERROR",
-    "message": "OrderLines must all belong to a single Order",
+    "message": "errorResult.MULTIPLE_ORDER_ERROR",
 }
 TOO_MANY = {
     "__typename": "QuantityTooGreatError",
@@ -215,6 +215,9 @@ class VendureVendor(Vendor):
         if not lines or not any(lines.values()):
             return EMPTY
         order = self._order_with(lines)
+        if order is None:
+            text = f'No OrderLine with the id "{next(iter(lines))}" could be found'
+            raise Refused("ENTITY_NOT_FOUND", text)
         if self.faults.strikes("quoting_refusal"):
             return {**NOT_MADE, "message": quoting(order.ship_to)}
         for line_id, units in lines.items():
@@ -237,33 +240,42 @@ class VendureVendor(Vendor):
         return record
 
     def _cancel(self, arguments: Mapping[str, Any]) -> Record:
-        """Fewer units of some lines, and no shipping if asked. With no units left the order is Cancelled."""
+        """Fewer units of some lines, and no shipping if asked. With no units left the order is Cancelled.
+
+        Nothing else moves its state: where all that is left was sent before, it stays PartiallyShipped.
+        """
         wanted = arguments["input"]
         lines = {line["orderLineId"]: line["quantity"] for line in wanted["lines"]}
         if not lines or not any(lines.values()):
             return EMPTY
         order = self._order_with(lines)
+        if order is None:
+            raise Refused("INTERNAL_SERVER_ERROR", "Cannot read properties of undefined (reading 'id')")
         if order.external_id != wanted["orderId"]:
             return ELSEWHERE
         if any(units > order.line(line_id).current for line_id, units in lines.items()):
             return TOO_MANY
+        before = self._record(order)["state"]
         for line_id, units in lines.items():
             self.world.remove_units(order, line_id, units)
         if wanted.get("cancelShipping"):
             if any(line.current for line in order.lines):
                 raise Refused("USER_INPUT_ERROR", "only a whole order's shipping is cancelled in this world")
             self.world.cancel(order)
+        if before == "PartiallyShipped" and state_of(order) == "Shipped":
+            self.states[order.external_id] = before
+        elif state_of(order) == "Cancelled":
+            self.states.pop(order.external_id, None)
         if self.faults.strikes("quoting_refusal"):  # the units are gone all the same
             return {**NOT_MOVED, "transitionError": quoting(order.ship_to)}
         return self._record(order)
 
-    def _order_with(self, lines: Mapping[str, int]) -> ShopOrder:
+    def _order_with(self, lines: Mapping[str, int]) -> ShopOrder | None:
         """The order that has these lines."""
         for order in self.world.orders_of(self.connection):
             if lines.keys() <= {line.line_id for line in order.lines}:
                 return order
-        text = f'No OrderLine with the id "{next(iter(lines))}" could be found'
-        raise Refused("ENTITY_NOT_FOUND", text)
+        return None
 
     def _transition(self, arguments: Mapping[str, Any]) -> Record:
         made, state = arguments["id"], arguments["state"]

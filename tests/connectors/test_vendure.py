@@ -46,9 +46,9 @@ class WorldClock:
 class Shop:
     """A world with one Vendure shop, and a connector to it."""
 
-    def __init__(self, mock: responses.RequestsMock) -> None:
+    def __init__(self, mock: responses.RequestsMock, kind: type[VendureVendor] = VendureVendor) -> None:
         self.world = build_world(3, plenty=True)
-        self.vendor = VendureVendor(self.world, CHANNEL)
+        self.vendor = kind(self.world, CHANNEL)
         self.exchanges: list[Exchange] = mount(mock, BASE, self.vendor)
         self.connector = self.connect()
 

@@ -8,14 +8,26 @@ import pytest
 import responses
 
 from connectors.contract import Outcome, Safety, WriteResult
-from connectors.errors import AnswerLost, RecordMissing
+from connectors.errors import AnswerLost, RecordMissing, Transient
 from normalization.channels import vendure as mapping
 from normalization.records import Cancellation, LineCancellation
 from normalization.statuses import ChannelState
+from sandbox.vendor import VendorAnswer, VendorRequest
+from sandbox.vendors.vendure import VendureVendor
 from sandbox.world import ShopOrder
 from tests.connectors.test_vendure import PAID, Shop, confirmation
 
 TWO_LINES = replace(PAID, lines=[("MUG-BLUE", 2), ("SPOON-BRASS", 3)], shipping=490)
+
+
+class QuickBuyer(VendureVendor):
+    """A shop where somebody takes the first line out just before each order's units are cancelled."""
+
+    def respond(self, request: VendorRequest) -> VendorAnswer:
+        if b"cancelOrder" in request.body:
+            (order,) = self.world.orders_of(self.connection)
+            self.world.remove_units(order, order.lines[0].line_id, order.lines[0].current)
+        return super().respond(request)
 
 
 @pytest.fixture
@@ -108,6 +120,26 @@ def test_what_the_buyer_cancelled_already_is_not_cancelled_again(shop: Shop) -> 
     shop.world.cancel(order)
     assert cancel(shop, order, 0, 0).outcome is Outcome.APPLIED
     assert mutations(shop) == 1
+
+
+def test_what_goes_between_reading_and_cancelling_is_reckoned_anew() -> None:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        shop = Shop(mock, QuickBuyer)
+        order = shop.place(TWO_LINES)
+        with pytest.raises(Transient, match="changed"):
+            cancel(shop, order, 1, 1)
+        assert units(shop, order) == [(2, 2, 0), (3, 0, 0)]
+        assert cancel(shop, order, 1, 1).outcome is Outcome.APPLIED
+        assert units(shop, order) == [(2, 2, 0), (3, 2, 0)]
+
+
+def test_an_order_whose_rest_was_sent_stays_partially_shipped_and_has_nothing_open(shop: Shop) -> None:
+    order = shop.place(TWO_LINES)
+    assert shop.connector.write("confirm_shipment", confirmation(order, 2), "r").outcome is Outcome.APPLIED
+    assert cancel(shop, order, 2, 0).outcome is Outcome.APPLIED
+    told = shop.canonical(order)
+    assert (told.state, told.channel_status) == (ChannelState.OPEN, "PartiallyShipped")
+    assert units(shop, order) == [(2, 0, 2), (3, 3, 0)]
 
 
 def test_units_of_a_fulfilment_stay_and_so_does_the_shipping(shop: Shop) -> None:

@@ -235,6 +235,32 @@ def test_units_that_wait_too_long_are_cancelled_once(
     assert order_in(owner, order_id)["payments"][0]["refunds"] == []
 
 
+def test_units_of_a_fulfilment_are_not_cancelled(servers: Servers, vendure: Vendure, owner: Session) -> None:
+    order_id = buy(servers, owner, BOOK_BIRDS=2)
+    settle(owner, order_id)
+    since = datetime.now(UTC) - timedelta(minutes=5)
+    order = read_orders(vendure, "orders", since)[order_id]
+    (line,) = lines_of(order)
+    message = confirmation(order, [LineQuantity(line_id=line.line_id, quantity=1)], "UPS", "1Z0KEPT", 1)
+    confirmed = vendure.write("confirm_shipment", channel.confirm_shipment(message), message.reference)
+    assert confirmed.outcome is Outcome.APPLIED
+    cancellation = Cancellation(
+        reference=f"shop:{order_id}:cancel-1",
+        external_id=order_id,
+        number=order.number,
+        lines=(LineCancellation(line_id=line.line_id, units=2, remaining=0),),
+        reason="out of stock since 2026-10-01",
+        whole=True,
+    )
+    body = channel.cancel_lines(cancellation)
+    assert vendure.write("cancel_lines", body, cancellation.reference).outcome is Outcome.APPLIED
+    left = read_orders(vendure, "orders", since)[order_id]
+    assert [(one.ordered, one.cancelled, one.fulfilled) for one in lines_of(left)] == [(2, 1, 1)]
+    assert left.totals
+    assert left.totals.shipping.minor > 0
+    assert order_in(owner, order_id)["state"] == "PartiallyShipped"  # cancelling does not make it Shipped
+
+
 def test_a_confirmation_that_is_sent_again_makes_one_fulfilment(
     servers: Servers, vendure: Vendure, owner: Session
 ) -> None:

@@ -142,6 +142,48 @@ def test_a_fulfilment_counts_for_the_world_when_it_is_shipped(desk: Desk) -> Non
     assert twice["errorCode"] == "FULFILLMENT_STATE_TRANSITION_ERROR"
 
 
+CANCEL = """mutation($i: CancelOrderInput!) { cancelOrder(input: $i) {
+  __typename ... on Order { state } ... on ErrorResult { errorCode } } }"""
+
+
+@pytest.mark.parametrize(
+    ("units", "code"),
+    [
+        ([], "EMPTY_ORDER_LINE_SELECTION_ERROR"),
+        ([0], "EMPTY_ORDER_LINE_SELECTION_ERROR"),
+        ([3], "QUANTITY_TOO_GREAT_ERROR"),
+    ],
+)
+def test_units_that_cannot_be_cancelled_are_refused_inside_200(
+    desk: Desk, units: list[int], code: str
+) -> None:
+    order = place_order(desk.world, CHANNEL, PAID)
+    lines = [{"orderLineId": order.lines[0].line_id, "quantity": count} for count in units]
+    answer = desk.ask(CANCEL, i={"orderId": order.external_id, "lines": lines})
+    assert answer["data"]["cancelOrder"]["errorCode"] == code
+    assert order.lines[0].current == 2
+
+
+def test_a_line_of_another_order_and_one_of_none_are_not_cancelled(desk: Desk) -> None:
+    first, second = (place_order(desk.world, CHANNEL, PAID) for _ in range(2))
+    lines = [{"orderLineId": second.lines[0].line_id, "quantity": 1}]
+    answer = desk.ask(CANCEL, i={"orderId": first.external_id, "lines": lines})
+    assert answer["data"]["cancelOrder"]["errorCode"] == "MULTIPLE_ORDER_ERROR"
+    lines = [{"orderLineId": "99999", "quantity": 1}]
+    answer = desk.ask(CANCEL, i={"orderId": first.external_id, "lines": lines})
+    assert answer["errors"][0]["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+    assert [order.lines[0].current for order in (first, second)] == [2, 2]
+
+
+def test_only_an_order_without_units_changes_its_state_when_some_are_cancelled(desk: Desk) -> None:
+    order = place_order(desk.world, CHANNEL, PAID)
+    line = order.lines[0].line_id
+    desk.world.tell(order, {line: 1}, "UPS", "1")
+    wanted = {"orderId": order.external_id, "lines": [{"orderLineId": line, "quantity": 1}]}
+    states = [desk.ask(CANCEL, i=wanted)["data"]["cancelOrder"]["state"] for _ in range(2)]
+    assert states == ["PartiallyShipped", "Cancelled"]
+
+
 def test_s05_a_late_order_is_shown_later(desk: Desk) -> None:
     order = place_order(desk.world, CHANNEL, Wish(late=timedelta(minutes=10)))
     assert desk.list()["items"] == []
