@@ -101,9 +101,6 @@ def assemble(config: HubConfig, state: Path, clock: Clock) -> Hub:
                 register_connection(tx, one.name, one.connector, one.kind, one.fulfil_from)
             retire_connections(tx, {one.name for one in config.connections})
         _load_catalogue(config, store, state)
-    except (OtherKeyStoreError, KeysBesideOrdersError) as error:
-        hub.close()
-        raise ProblemError(str(error)) from error
     except BaseException:
         hub.close()
         raise
@@ -170,6 +167,8 @@ def open_hub(
         raise ProblemError(str(error)) from error
     try:
         hub = assemble(config, state_of(environ), clock or clock_of(environ))
+    except (OtherKeyStoreError, KeysBesideOrdersError) as error:
+        raise ProblemError(str(error)) from error
     except STORAGE_ERRORS as error:
         if trouble := storage_trouble(error):
             raise ProblemError(trouble) from error

@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import astuple
 
 from normalization.channels.woocommerce_lines import Refunds, order_line, parent_of, read_refunds
+from normalization.channels.woocommerce_payments import mode_of, payment_state_of, payments_of
 from normalization.channels.woocommerce_sums import (
     balanced,
     charges_of,
@@ -29,7 +30,6 @@ from normalization.channels.woocommerce_wire import (
 )
 from normalization.errors import NormalizationError, Reason
 from normalization.limits import quoted, utc, within_limits
-from normalization.money import Money
 from normalization.records import (
     Address,
     Buyer,
@@ -38,13 +38,12 @@ from normalization.records import (
     ChannelFulfilment,
     LineQuantity,
     OrderLine,
-    Payment,
     Return,
     ShipmentConfirmation,
     Version,
 )
 from normalization.registry import Context, Json
-from normalization.statuses import ChannelState, PaymentMode, PaymentState
+from normalization.statuses import ChannelState
 
 STATES = {
     "pending": ChannelState.PENDING,
@@ -59,25 +58,6 @@ STATES = {
     "trash": ChannelState.CANCELLED,
 }
 """WooCommerce's own statuses; plugins add others."""
-
-MODES = {
-    "cod": PaymentMode.CASH_ON_DELIVERY,
-    "bacs": PaymentMode.BANK_TRANSFER,
-    "cheque": PaymentMode.MANUAL,
-    "stripe": PaymentMode.CARD,
-    "stripe_cc": PaymentMode.CARD,
-    "woocommerce_payments": PaymentMode.CARD,
-    "square_credit_card": PaymentMode.CARD,
-    "braintree_credit_card": PaymentMode.CARD,
-    "paypal": PaymentMode.WALLET,
-    "ppcp-gateway": PaymentMode.WALLET,
-    "ppec_paypal": PaymentMode.WALLET,
-    "braintree_paypal": PaymentMode.WALLET,
-    "amazon_payments_advanced": PaymentMode.WALLET,
-    "klarna_payments": PaymentMode.INVOICE,
-    "invoice": PaymentMode.INVOICE,
-}
-"""Gateways by their ids, core's (cod, bacs, cheque) and widespread plugins'."""
 
 PROVIDERS = {
     "ups": "UPS", "usps": "USPS", "fedex": "Fedex", "dhl": "DHL", "ontrac": "OnTrac", "postnl": "PostNL",
@@ -124,8 +104,8 @@ def order(raw: bytes, context: Context) -> CanonicalOrder:
         total = stated - sum([off.net + off.tax for off in refunds.taken_off.values()])
         charges = balanced(wire, total, lines, shipping, charges)
     gateway = text(wire.payment_method)
-    mode = _mode(gateway, warnings)
-    payment_state = _payment_state(status, mode, paid_at, stated, refunds)
+    mode = mode_of(gateway, warnings)
+    payment_state = payment_state_of(status, state, mode, paid_at, stated, refunds)
     ship_to = _address(wire.shipping)
     # Most goods go where the bill goes; comparing two addresses is cheaper than reading the second.
     bill_to = ship_to if _is_same_address(wire.billing, wire.shipping) else _address(wire.billing)
@@ -156,7 +136,7 @@ def order(raw: bytes, context: Context) -> CanonicalOrder:
         shipping=shipping,
         charges=charges,
         discounts=discounts_of(wire, included),
-        payments=_payments(wire, gateway, stated, mode, payment_state, paid_at),
+        payments=payments_of(wire, gateway, stated, mode, payment_state, paid_at),
         fulfilments=_fulfilments(wire),
         refunds=UNSET if wire.refunds is UNSET and wire.refunds_detail is None else tuple(refunds.records),
         returns=_returns(refunds),
@@ -266,55 +246,6 @@ def _lines(
             rates=rates,
         )
         for one, parent in zip(lines, parents, strict=True)
-    )
-
-
-def _mode(gateway: str | None, warnings: list[str]) -> PaymentMode:
-    if gateway is None:
-        return PaymentMode.MANUAL  # an order that the merchant typed in
-    mode = MODES.get(gateway, PaymentMode.UNKNOWN)
-    if mode is PaymentMode.UNKNOWN:
-        warnings.append(f"unknown payment_method {gateway}")
-    return mode
-
-
-def _payment_state(
-    status: str, mode: PaymentMode, paid_at: datetime | None, total: int, refunds: Refunds
-) -> PaymentState:
-    if status == "refunded" or (refunds.refunded and refunds.refunded >= total):
-        return PaymentState.REFUNDED
-    if refunds.refunded and paid_at:
-        return PaymentState.PARTIALLY_REFUNDED
-    if paid_at or (total == 0 and status in ("processing", "completed")):
-        return PaymentState.CAPTURED
-    if status == "failed":
-        return PaymentState.FAILED
-    if status in ("cancelled", "trash"):
-        return PaymentState.VOIDED
-    if mode is PaymentMode.CASH_ON_DELIVERY or STATES.get(status) is ChannelState.PENDING:
-        return PaymentState.PENDING
-    return PaymentState.UNKNOWN
-
-
-def _payments(
-    wire: Order,
-    gateway: str | None,
-    total: int,
-    mode: PaymentMode,
-    state: PaymentState,
-    paid_at: datetime | None,
-) -> tuple[Payment, ...]:
-    if gateway is None:
-        return ()
-    return (
-        Payment(
-            payment_id=text(wire.transaction_id) or f"{key(wire.id)}/payment",
-            mode=mode,
-            state=state,
-            amount=Money(total, wire.currency),
-            gateway=gateway,
-            paid_at=paid_at,
-        ),
     )
 
 

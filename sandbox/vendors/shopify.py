@@ -14,10 +14,7 @@ from typing import Any
 from graphql import GraphQLSyntaxError, parse
 
 from sandbox.faults import Faults
-from sandbox.vendor import Vendor, VendorAnswer, VendorRequest, json_answer, quoting
-from sandbox.vendors.shopify_cancelling import Cancelling
-from sandbox.vendors.shopify_records import Record, order_record
-from sandbox.vendors.shopify_selection import (
+from sandbox.selection import (
     Execution,
     Resolver,
     SelectionError,
@@ -26,6 +23,9 @@ from sandbox.vendors.shopify_selection import (
     page_size,
     uncursor,
 )
+from sandbox.vendor import Vendor, VendorAnswer, VendorRequest, json_answer, quoting
+from sandbox.vendors.shopify_cancelling import Cancelling
+from sandbox.vendors.shopify_records import Record, order_record
 from sandbox.vendors.shopify_work import Work, Works
 from sandbox.world import ShopOrder, World
 

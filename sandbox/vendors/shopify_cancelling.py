@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sandbox.faults import Faults
+from sandbox.selection import Connection
 from sandbox.vendor import quoting
 from sandbox.vendors.shopify_records import Record, order_record
-from sandbox.vendors.shopify_selection import Connection
 from sandbox.vendors.shopify_work import Work
 from sandbox.world import ShopOrder, SoldLine, World
 

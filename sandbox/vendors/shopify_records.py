@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.orders import EXPONENTS, AskedBack
-from sandbox.vendors.shopify_selection import Connection
+from sandbox.selection import Connection
 from sandbox.vendors.shopify_work import Work
 from sandbox.world import LineAmounts, Person, ShopOrder, SoldLine, half_up
 

@@ -13,8 +13,8 @@ from uuid import uuid4
 from graphql import GraphQLSyntaxError, parse
 
 from sandbox.faults import Faults
+from sandbox.selection import Execution, Resolver, SelectionError
 from sandbox.vendor import Vendor, VendorAnswer, VendorRequest, json_answer, quoting
-from sandbox.vendors.shopify_selection import Execution, Resolver, SelectionError
 from sandbox.vendors.vendure_orders import Record, fulfilment_record, iso, order_record, state_of
 from sandbox.world import ShopOrder, World
 

@@ -1,8 +1,10 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from order_store.engine import Store, open_store
 from tests.faults.crash.databases import Databases, Postgres, Sqlite
 from tests.faults.crash.erasing import Erasing
 from tests.faults.crash.merchants import EAST, WEST, Merchant
@@ -58,3 +60,12 @@ def pool() -> Iterator[ThreadPoolExecutor]:
     """Two trials at a time: each has a process of its own."""
     with ThreadPoolExecutor(2) as executor:
         yield executor
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store, for plays that need no more of a hub."""
+    made = open_store(f"sqlite:///{tmp_path}/hub.db")
+    made.create_all()
+    yield made
+    made.close()

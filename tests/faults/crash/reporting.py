@@ -5,6 +5,11 @@ from collections import Counter
 from tests.faults.conftest import RecordFault
 from tests.faults.crash.trials import Outcome
 
+MOST_UNREACHED, MOST_UNREACHED_OF_FEW = 0.05, 0.25
+"""What share of the points may be gone when they are tried: how often a token or a turn is asked for depends
+on how fast the machine is. Of a few points, one is a large share and says little of the others."""
+MANY = 100
+
 
 def report(title: str, discovered: int, outcomes: list[Outcome], record_fault: RecordFault) -> None:
     """Print what was tried, add it to the session's table, and fail with what was lost or doubled."""
@@ -25,4 +30,5 @@ def report(title: str, discovered: int, outcomes: list[Outcome], record_fault: R
         print(f"  unreached: {one.stage}, {one.victim}")
     failed = [one for one in outcomes if not one.survived]
     assert not failed, "\n".join(map(str, failed))
-    assert len(unreached) <= len(outcomes) // 20, "points that come and go prove little"
+    share = MOST_UNREACHED if len(outcomes) >= MANY else MOST_UNREACHED_OF_FEW
+    assert len(unreached) <= share * len(outcomes), "points that come and go prove little"

@@ -38,13 +38,6 @@ NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    made = open_store(f"sqlite:///{tmp_path}/hub.db")
-    made.create_all()
-    return made
-
-
-@pytest.fixture
 def shop(store: Store) -> int:
     with store.begin() as tx:
         return register_connection(tx, "shop", "woocommerce", "channel")

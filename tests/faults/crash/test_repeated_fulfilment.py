@@ -3,19 +3,18 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Column, Connection, func, select, update
 
 from normalization.records import StockLevel, WmsShipment
 from normalization.statuses import StockBasis
 from order_store import allocations, shipments, stock
 from order_store import outbox as messages
 from order_store.connections import register_connection
-from order_store.engine import Store, open_store
+from order_store.engine import Store
 from order_store.schema.fulfilment import allocations as given
 from order_store.schema.fulfilment import outbox, picklists, stock_positions
 from order_store.schema.orders import order_lines
@@ -29,13 +28,6 @@ Given = Any
 """What is handed through as it came."""
 HUB: Any = SimpleNamespace(config=SimpleNamespace(connections=[SimpleNamespace(name="shop")]))
 """All that the confirmations ask of a hub."""
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    made = open_store(f"sqlite:///{tmp_path}/hub.db")
-    made.create_all()
-    return made
 
 
 @pytest.fixture
@@ -61,6 +53,12 @@ def allocated_order(store: Store, name: str, units: int) -> int:
         shop = register_connection(tx, "shop", "woocommerce", "channel")
         put_on_shelf(tx, units)
     return prepared_order(store, shop, {"a": units}, external_id=name)
+
+
+def is_one(store: Store, units: Column[int], order_id: int) -> bool:
+    """Whether the one line of an order has one unit of that kind."""
+    with store.read() as tx:
+        return bool(tx.scalar(select(units).where(order_lines.c.order_id == order_id)) == 1)
 
 
 def test_old_news_of_a_warehouse_change_nothing(
@@ -125,9 +123,7 @@ def test_units_are_given_back_once(
         for _ in range(2):
             with store.begin() as tx:
                 allocations.release_picklist(tx, first, NOW, "cancelled")
-        with store.read() as tx:
-            mine = order_lines.c.order_id == order_id
-            return bool(tx.scalar(select(order_lines.c.allocated).where(mine)) == 1)
+        return is_one(store, order_lines.c.allocated, order_id)
 
     release = allocations.release_picklist
 
@@ -150,8 +146,7 @@ def test_what_may_have_been_sent_is_not_taken_back(
             assert messages.claim(tx, wms_of(tx), "sender", NOW, timedelta(minutes=9), 9)
         with store.begin() as tx:
             movable.take_back(tx, number, NOW)
-            mine = order_lines.c.order_id == order_id
-            return bool(tx.scalar(select(order_lines.c.allocated).where(mine)) == 1)
+        return is_one(store, order_lines.c.allocated, order_id)
 
     def whatever_became_of_it(*_given: Given, **_named: Given) -> bool:
         return True
@@ -200,9 +195,7 @@ def test_a_parcel_counts_as_confirmed_once(
 ) -> None:
     def holds() -> bool:
         order_id = confirmed_twice(store, next(names))
-        with store.read() as tx:
-            mine = order_lines.c.order_id == order_id
-            return bool(tx.scalar(select(order_lines.c.confirmed).where(mine)) == 1)
+        return is_one(store, order_lines.c.confirmed, order_id)
 
     both_ways(holds, lambda: monkeypatch.setattr(confirm, "_is_enqueued", lambda *_: False), record_fault)
 
