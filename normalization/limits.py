@@ -111,15 +111,15 @@ def _check_currency(code: str) -> None:
 
 
 def _check_line(line: OrderLine) -> None:
-    place = f"line {named(line.line_id)}"
     ordered, cancelled = line.ordered, line.cancelled
     if not (0 <= cancelled <= ordered <= MOST_UNITS and 0 <= line.fulfilled <= MOST_UNITS):
-        raise NormalizationError(Reason.UNDECODABLE, f"{place}: its units make no sense")
+        raise NormalizationError(Reason.UNDECODABLE, f"line {named(line.line_id)}: its units make no sense")
     if not 0 <= line.returned <= MOST_UNITS:
-        raise NormalizationError(Reason.UNDECODABLE, f"{place}: its returned units make no sense")
+        message = f"line {named(line.line_id)}: its returned units make no sense"
+        raise NormalizationError(Reason.UNDECODABLE, message)
     _check_amounts((line.gross, line.discount, line.net, line.tax, line.unit_price))
-    _check_amounts(tax.amount for tax in line.taxes)
-    _check_amounts(discount.amount for discount in line.discounts)
+    _check_amounts([tax.amount for tax in line.taxes])
+    _check_amounts([discount.amount for discount in line.discounts])
 
 
 def _check_amounts(amounts: Iterable[Money]) -> None:

@@ -95,7 +95,7 @@ def assemble(config: HubConfig, state: Path, clock: Clock) -> Hub:
     )
     hub = Hub(config, store, Landing(config.landing.url, keys), clock, runtime, state)
     try:
-        bind_keys(store)
+        _bind_keys(store)
         with store.begin() as tx:
             for one in config.connections:
                 register_connection(tx, one.name, one.connector, one.kind, one.fulfil_from)
@@ -105,6 +105,13 @@ def assemble(config: HubConfig, state: Path, clock: Clock) -> Hub:
         hub.close()
         raise
     return hub
+
+
+def _bind_keys(store: Store) -> None:
+    try:
+        bind_keys(store)
+    except (OtherKeyStoreError, KeysBesideOrdersError) as error:
+        raise ProblemError(str(error)) from error
 
 
 def _pacing(state: Path, clock: Clock) -> Callable[[str, Mapping[str, Rate]], Pacer]:
@@ -167,8 +174,6 @@ def open_hub(
         raise ProblemError(str(error)) from error
     try:
         hub = assemble(config, state_of(environ), clock or clock_of(environ))
-    except (OtherKeyStoreError, KeysBesideOrdersError) as error:
-        raise ProblemError(str(error)) from error
     except STORAGE_ERRORS as error:
         if trouble := storage_trouble(error):
             raise ProblemError(trouble) from error

@@ -24,7 +24,6 @@ from normalization.channels.woocommerce_wire import (
     text,
     units,
 )
-from normalization.limits import named
 from normalization.money import Money
 from normalization.records import OrderLine, Refund, RefundLine, TaxLine
 from normalization.statuses import ReturnReason
@@ -108,7 +107,7 @@ def _detail(
         if line_id is None:
             warnings.append(f"refund {refund_id}: a line cannot be matched to the order's lines")
             continue
-        count = units(one.quantity, f"refund {named(refund_id)}")
+        count = units(one.quantity, "refund", refund_id)
         net, tax = abs(minor(one.total, currency)), abs(minor(one.total_tax, currency))
         back = min(count, restocked.get(line_id, 0))
         restocked[line_id] = restocked.get(line_id, 0) - back
@@ -150,7 +149,7 @@ def _reason(words: object) -> tuple[ReturnReason, str | None]:
 def _restocked(line: Line) -> int:
     for meta in line.meta_data or ():
         if meta.key == "_restock_refunded_items":
-            return units(meta.value, f"line {named(line.id)}")
+            return units(meta.value, "line", line.id)
     return 0
 
 
@@ -187,7 +186,7 @@ def order_line(
 ) -> OrderLine:
     """One line with what is left of it. Raises NormalizationError."""
     currency, line_id = wire.currency, key(line.id)
-    ordered = units(line.quantity, f"line {named(line_id)}")
+    ordered = units(line.quantity, "line", line_id)
     off = refunds.taken_off.get(line_id, _NOTHING)
     gone = ordered if cancelled else min(off.units, ordered)
     current = ordered - gone

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from normalization.errors import NormalizationError, Reason
-from normalization.limits import MOST_UNITS, UNREADABLE, exact_number, quoted, whole_units
+from normalization.limits import MOST_UNITS, UNREADABLE, exact_number, named, quoted, whole_units
 from normalization.money import InexactAmountError, UnknownCurrencyError, exponent, parse_minor
 
 
@@ -202,10 +202,11 @@ def rounded(amount: Any, currency: str) -> int:  # noqa: ANN401 -- text or numbe
         raise NormalizationError(Reason.INEXACT_AMOUNT, f"{quoted(amount)} is no amount of money") from error
 
 
-def units(quantity: Any, place: str) -> int:  # noqa: ANN401 -- text or number
-    """Whole units, positive. Raises NormalizationError where a shop sells parts of one."""
+def units(quantity: Any, kind: str, record_id: Any) -> int:  # noqa: ANN401 -- text or number
+    """Whole units of a line or refund, positive. Raises NormalizationError for parts of a unit."""
     if isinstance(quantity, int) and -MOST_UNITS <= quantity <= MOST_UNITS:
         return abs(quantity)
+    place = f"{kind} {named(record_id)}"  # only now: most quantities are in order
     try:
         exact = abs(Decimal(quantity or 0))
         whole = whole_units(exact, place)
