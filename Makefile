@@ -44,13 +44,14 @@ types: setup-dev ## Mypy, strict
 audit: setup-dev ## Known holes and licences of the dependencies
 	$(BIN)/python -m tools.audit --online
 
-sbom: setup-dev ## Write sbom.json, what is installed (CycloneDX)
-	$(BIN)/cyclonedx-py environment --output-format JSON -o sbom.json $(BIN)/python
+sbom: setup $(VENV)-sbom/.installed ## Write sbom.json, what is installed (CycloneDX)
+	$(VENV)-sbom/bin/cyclonedx-py environment --output-format JSON -o sbom.json $(BIN)/python
 
 lock: setup-dev ## Compile requirements/*.in into pinned, hashed requirements/*.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header requirements/dev.in -o requirements/dev.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header -c requirements/dev.txt requirements/runtime.in -o requirements/runtime.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header -c requirements/dev.txt requirements/cluster.in -o requirements/cluster.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-header requirements/sbom.in -o requirements/sbom.txt
 
 bench: setup-dev ## Every benchmark, one JSON line each
 	$(BIN)/python benchmarks/ingest.py --orders 20000 --json
@@ -74,4 +75,9 @@ $(VENV)/.runtime: $(VENV)/bin/python requirements/runtime.txt pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)-sbom/.installed: requirements/sbom.txt
+	$(PYTHON) -m venv $(VENV)-sbom
+	$(VENV)-sbom/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes -r requirements/sbom.txt
 	@touch $@

@@ -25,7 +25,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCKS = (ROOT / "requirements" / "runtime.txt", ROOT / "requirements" / "dev.txt")
+LOCKS = tuple(ROOT / "requirements" / name for name in ("runtime.txt", "dev.txt", "sbom.txt"))
 ADVISORIES = Path(__file__).parent / "advisories.yaml"
 LICENCES = Path(__file__).parent / "licences.yaml"
 STALE_AFTER = 90
