@@ -3,7 +3,8 @@
 ConnectorError
 ├── RateLimited            wait: the vendor asks for a pause longer than a call may sleep
 ├── Transient              try again later: time-out, 5xx, connection refused
-│   └── AnswerLost         a write was sent and no answer came: its effect is in doubt
+│   ├── AnswerLost         a write was sent and no answer came: its effect is in doubt
+│   └── TooLate            a write was not begun: the time to do so had run out
 ├── CredentialsRejected    a person fixes the credentials
 │   └── PermissionMissing  a person grants a right; the message names it
 ├── RecordRejected         this one record cannot be read or written; the batch goes on
@@ -32,6 +33,10 @@ class Transient(ConnectorError):
 
 class AnswerLost(Transient):
     """A write was sent and its answer never came."""
+
+
+class TooLate(Transient):
+    """A write was not begun: its sender's claim on it would end before the answer."""
 
 
 class CredentialsRejected(ConnectorError):

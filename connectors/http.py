@@ -6,9 +6,12 @@ because it carries an idempotency key or sets a value):
 | situation                                  | what happens                                             |
 |--------------------------------------------|----------------------------------------------------------|
 | connection refused, DNS, connect time-out  | retried, reads and writes alike: nothing was sent        |
-| no answer after sending                    | repeatable: retried; else AnswerLost                     |
-| 429, or 503 with Retry-After               | all callers pause; retried if short, else RateLimited    |
+| a certificate that does not verify         | retried, reads and writes alike: nothing was sent        |
+| no answer after sending, TLS broken off    | repeatable: retried; else AnswerLost                     |
+| 429                                        | all callers pause; retried if short, else RateLimited    |
+| 503 with Retry-After                       | all callers pause; repeatable: as 429; else AnswerLost   |
 | other 5xx                                  | repeatable: retried; else AnswerLost                     |
+| the caller's time to begin a write is over | TooLate, unless the call is repeatable: nothing was sent |
 | 401                                        | the token is renewed once, then CredentialsRejected      |
 | 403                                        | PermissionMissing                                        |
 | 404                                        | RecordMissing                                            |
@@ -38,6 +41,7 @@ import tenacity
 
 from connectors.auth import Auth, NoAuth
 from connectors.contract import RawRecord
+from connectors.deadline import is_too_late
 from connectors.errors import (
     AnswerLost,
     ConnectorError,
@@ -47,6 +51,7 @@ from connectors.errors import (
     RecordMissing,
     RecordRejected,
     StreamBroken,
+    TooLate,
     Transient,
 )
 from connectors.excerpts import excerpt, is_cut, restored
@@ -195,6 +200,9 @@ class Transport:
             return answer
         if isinstance(error, RateLimited):
             self._pacer.pause(request.bucket, error.retry_after.total_seconds())
+        elif _asks_to_wait(answer):
+            pause = retry_after(answer, self._runtime.clock.now())
+            self._pacer.pause(request.bucket, pause.total_seconds())
         raise error
 
     def _exchange(self, request: Request, repeatable: bool) -> Answer:
@@ -211,6 +219,8 @@ class Transport:
         headers |= credentials
         observed_at = self._runtime.clock.now()
         place = f"{self.connection}: {request.method} {request.path.split('?')[0]}"
+        if not repeatable and is_too_late(observed_at):
+            raise TooLate(f"{place}: not begun, what came before it took too long")
         try:
             response = self._session.request(
                 request.method,
@@ -224,9 +234,9 @@ class Transport:
             )
             with response:
                 content = self._content(response, place, repeatable)
-        except (requests.ConnectTimeout, requests.exceptions.SSLError) as error:
-            raise Transient(f"{place}: no connection ({type(error).__name__})") from None
-        except requests.ConnectionError as error:
+        except requests.ConnectTimeout:
+            raise Transient(f"{place}: no connection in time") from None
+        except requests.ConnectionError as error:  # TLS errors are among them
             if not repeatable and not _was_refused(error):
                 raise AnswerLost(f"{place}: connection lost, the write may have been done") from None
             raise Transient(f"{place}: connection failed ({type(error).__name__})") from None
@@ -263,7 +273,7 @@ class Transport:
         if status < 400:
             target = urlsplit(answer.headers.get("Location", "")).hostname or "nowhere"
             return StreamBroken(f"{place}, to {target}: write the final address into base_url")
-        if status == 429 or (status == 503 and "Retry-After" in answer.headers):
+        if status == 429 or (repeatable and _asks_to_wait(answer)):
             return RateLimited(place, retry_after(answer, self._runtime.clock.now()))
         if status >= 500:
             return Transient(place) if repeatable else AnswerLost(place)
@@ -274,6 +284,11 @@ class Transport:
         if status == 404:
             return RecordMissing(place)
         return RecordRejected(place)
+
+
+def _asks_to_wait(answer: Answer) -> bool:
+    """Whether it is a 503 that says for how long. A proxy may say so of what its server has done."""
+    return answer.status == 503 and "Retry-After" in answer.headers
 
 
 def retry_after(answer: Answer, now: datetime, default: float = 2.0) -> timedelta:
@@ -301,7 +316,7 @@ def http_date(stamp: str) -> datetime | None:
 def _may_retry(error: BaseException) -> bool:
     if isinstance(error, RateLimited):
         return error.retry_after <= SHORT_WAIT
-    if isinstance(error, AnswerLost):
+    if isinstance(error, AnswerLost | TooLate):
         return False
     return isinstance(error, Transient)
 
@@ -317,6 +332,10 @@ def _wait(state: tenacity.RetryCallState) -> float:
 
 
 def _was_refused(error: requests.ConnectionError) -> bool:
-    """Whether the connection never came about, so that nothing can have been sent."""
+    """Whether the connection never came about, so that nothing can have been sent.
+
+    Of TLS errors only a refused certificate tells so: any other may come with the answer.
+    """
     text = repr(error)
-    return "NewConnectionError" in text or "NameResolutionError" in text or "Connection refused" in text
+    told = ("NewConnectionError", "NameResolutionError", "Connection refused", "CERTIFICATE_VERIFY_FAILED")
+    return any(one in text for one in told)

@@ -21,8 +21,8 @@ class Mishap(StrEnum):
     THROTTLED_SILENTLY = "throttled_silently"  # 429 that does not say for how long
     ERROR_500 = "error_500"  # the vendor's own 5xx; a write may have been done or not
     ERROR_502 = "error_502"  # a proxy's page; a write may have been done or not
-    ERROR_503 = "error_503"  # maintenance, without a hint
-    ERROR_503_WAIT = "error_503_wait"  # maintenance, with Retry-After
+    ERROR_503 = "error_503"  # maintenance, or a proxy that gave up waiting: without a hint
+    ERROR_503_WAIT = "error_503_wait"  # the same with Retry-After
     TIME_OUT = "time_out"  # no answer in time; a write may have been done or not
     LOST = "lost"  # the work is done, the connection ends before the answer
     RESET = "reset"  # the connection is reset in the middle of the body
@@ -68,11 +68,12 @@ MIX: Mapping[str, Mapping[Mishap, int]] = {
 """How often each way occurs among a vendor's failures. Shopify throttles inside HTTP 200 only; keys that
 never expire (Shopify's, WooCommerce's, ShipBob's, Tryton's, EasyPost's) do not."""
 
-MAY_BE_DONE = frozenset({Mishap.ERROR_500, Mishap.ERROR_502, Mishap.TIME_OUT})
-"""After these a write is done in one half of all cases."""
-NEVER_DONE = frozenset(
-    {Mishap.ERROR_503, Mishap.ERROR_503_WAIT, Mishap.THROTTLED_SILENTLY, Mishap.GRAPHQL_ERROR, Mishap.PAGE}
+MAY_BE_DONE = frozenset(
+    {Mishap.ERROR_500, Mishap.ERROR_502, Mishap.ERROR_503, Mishap.ERROR_503_WAIT, Mishap.TIME_OUT}
+    | {Mishap.GRAPHQL_ERROR}
 )
+"""After these a write is done in one half of all cases."""
+NEVER_DONE = frozenset({Mishap.THROTTLED_SILENTLY, Mishap.PAGE})
 INTERNAL_ERROR = {
     "errors": [{"message": "Internal server error", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}],
     "data": None,

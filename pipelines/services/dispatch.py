@@ -16,6 +16,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from connectors.contract import Outcome, Safety, WriteResult
+from connectors.deadline import writes_until
 from connectors.errors import (
     AnswerLost,
     ConnectorError,
@@ -38,8 +39,10 @@ from pipelines.services.outcomes import Settled, follow
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=10)
-LONGEST_CALL = timedelta(minutes=4)
-"""Longer than a write takes with all its time-outs and retries: nothing is begun later in a lease."""
+LONGEST_MESSAGE = timedelta(minutes=4)
+"""What is left of a lease when a message is begun: longer than nearly all take with what is asked before."""
+LONGEST_CALL = timedelta(minutes=1)
+"""What is left of a lease when a call is begun that must not be made twice: longer than its time-outs."""
 BATCH = 20
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 CREDENTIALS_WAIT = timedelta(minutes=5)
@@ -150,11 +153,12 @@ class _Sender:
         try:
             while rows:
                 lease_until = rows[0].lease_until
-                if lease_until is None or lease_until - self._hub.clock.now() < LONGEST_CALL:
+                if lease_until is None or lease_until - self._hub.clock.now() < LONGEST_MESSAGE:
                     break
                 row = rows.popleft()
                 try:
-                    result += self._send(row)
+                    with writes_until(lease_until - LONGEST_CALL):
+                        result += self._send(row)
                 except RateLimited as error:
                     pause = error.retry_after
                     self._pause(row, error)

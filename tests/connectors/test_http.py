@@ -13,6 +13,7 @@ import requests
 import responses
 
 from connectors.auth import TokenAuth, basic, bearer
+from connectors.deadline import writes_until
 from connectors.errors import (
     AnswerLost,
     CredentialsRejected,
@@ -21,6 +22,7 @@ from connectors.errors import (
     RecordMissing,
     RecordRejected,
     StreamBroken,
+    TooLate,
     Transient,
 )
 from connectors.http import Request, Transport
@@ -202,6 +204,33 @@ def test_a_write_that_was_throttled_was_not_done_and_is_sent_again(
     vendor.post(f"{BASE}/orders", status=429, headers={"Retry-After": "1"})
     vendor.post(f"{BASE}/orders", json={"id": 1}, status=201)
     assert transport.send(WRITE).status == 201
+
+
+def test_a_write_that_is_told_to_wait_by_a_503_may_have_been_done(
+    vendor: responses.RequestsMock, transport: Transport, pacer: RecordingPacer
+) -> None:
+    """A proxy says so when its server was too slow to answer."""
+    vendor.post(f"{BASE}/orders", status=503, headers={"Retry-After": "9"})
+    vendor.post(f"{BASE}/orders", status=503, headers={"Retry-After": "1"})
+    vendor.post(f"{BASE}/orders", json={"id": 1}, status=201)
+    with pytest.raises(AnswerLost):
+        transport.send(WRITE)
+    assert pacer.pauses == [("default", 9.0)], "everybody waits all the same"
+    assert transport.send(KEYED).status == 201
+
+
+def test_a_write_that_must_not_be_made_twice_is_not_begun_too_late(
+    vendor: responses.RequestsMock, transport: Transport, clock: StillClock
+) -> None:
+    vendor.get(f"{BASE}/orders", json=[])
+    vendor.post(f"{BASE}/orders", json={"id": 1}, status=201)
+    with writes_until(NOW), pytest.raises(TooLate):
+        transport.send(WRITE)
+    assert not vendor.calls
+    assert clock.slept == []
+    with writes_until(NOW):
+        assert transport.send(READ).json() == []
+        assert transport.send(KEYED).status == 201
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])

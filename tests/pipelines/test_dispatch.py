@@ -159,6 +159,40 @@ def test_a_late_sender_records_nothing(open_desk: OpenDesk) -> None:
     assert desk.picklist(picklist_id).state is State.ACCEPTED
 
 
+class Sluggish:
+    """A vendor that answers its first question only when something else has happened."""
+
+    def __init__(self, vendor: Vendor, meanwhile: Callable[[], None]) -> None:
+        self._vendor = vendor
+        self._meanwhile = [meanwhile]
+        self.faults = vendor.faults
+
+    def handle(self, request: VendorRequest) -> VendorAnswer:
+        answer = self._vendor.handle(request)
+        if self._meanwhile:
+            self._meanwhile.pop()()
+        return answer
+
+
+def test_s48_a_sender_that_outlives_its_claim_sends_nothing_twice(
+    open_desk: OpenDesk,
+) -> None:
+    """It was told that there is no such shipment, and was about to make it."""
+    desk, _order, picklist_id = ready(open_desk, "tryton-lyon", "LYS")
+    vendor = desk.sandbox.vendors["tryton-lyon"]
+    others: list[DispatchResult] = []
+
+    def another_sends() -> None:
+        desk.wait(minutes=12)
+        others.append(dispatch(desk.hub, "tryton-lyon"))
+
+    desk.sandbox.vendors["tryton-lyon"] = Sluggish(vendor, another_sends)
+    assert dispatch(desk.hub, "tryton-lyon") == DispatchResult(sent=1, lost=1)
+    assert others == [DispatchResult(sent=1, applied=1)]
+    (shipment,) = desk.shipments("tryton-lyon")
+    assert desk.picklist(picklist_id).wms_id == shipment.wms_id
+
+
 def test_s38_a_refusal_is_one_visible_exception_and_not_tried_again(open_desk: OpenDesk) -> None:
     desk, order, picklist_id = ready(open_desk, "tryton-lyon", "LYS")
     del desk.world.skus[SPOON]
