@@ -18,6 +18,7 @@ from sqlalchemy import Connection, MetaData, Table, select
 
 from order_store.engine import Store
 from order_store.migrations import revision_of
+from order_store.private_files import make_private_folder, touch_private
 from order_store.schema.reading import landing_files
 from pipelines.hub import Hub
 from pipelines.problems import ProblemError
@@ -54,7 +55,7 @@ def make_backup(hub: Hub, folder: Path, progress: Progress = lambda _what, _done
     if folder.exists() and any(folder.iterdir()):
         raise ProblemError(f"{folder} is not empty: name a new folder for each backup")
     for part in (folder, folder / "store", folder / "landing"):
-        part.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(part)
     taken_at = hub.clock.now()
     with snapshot(hub.store) as tx:
         revision = revision_of(tx) or ""
@@ -121,10 +122,12 @@ def _copy_landing(
     missing: list[str] = []
     for number, path in enumerate(paths, 1):
         target = landing_path(folder, path)
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(target.parent)
+        touch_private(target)
         try:
             files.get_file(f"{root.rstrip('/')}/{path}", str(target))
         except FileNotFoundError:
+            target.unlink(missing_ok=True)
             missing.append(path)
             continue
         copies.append(LandingCopy(path, target.stat().st_size, checksum(target)))

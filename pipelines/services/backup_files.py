@@ -6,13 +6,13 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 import msgspec
 import zstandard
 
-from order_store.private_files import sync
+from order_store.private_files import sync, touch_private
 from pipelines.problems import ProblemError
 
 FORMAT = 1
@@ -90,6 +90,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
     """Write rows, in blocks of msgpack within one zstd stream; returns how many there were."""
     encode = msgspec.msgpack.Encoder().encode
     count = 0
+    touch_private(path)
     with path.open("wb") as file, zstandard.ZstdCompressor(level=3).stream_writer(file) as packed:
         block: list[list[Any]] = []
         for row in rows:
@@ -126,21 +127,43 @@ def _exactly(packed: Any, size: int) -> bytes:  # noqa: ANN401 -- zstandard's re
 
 def write_landing_list(folder: Path, copies: Iterable[LandingCopy]) -> str:
     """Write the list of landing files; returns its checksum."""
+    touch_private(landing_list(folder))
     with landing_list(folder).open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(asdict(one)) + "\n" for one in copies)
     return checksum(landing_list(folder))
 
 
 def read_landing_list(folder: Path) -> Iterator[LandingCopy]:
-    """The landing files of a backup."""
-    with landing_list(folder).open(encoding="utf-8") as file:
-        for line in file:
-            yield LandingCopy(**json.loads(line))
+    """The landing files of a backup.
+
+    Raises:
+        ProblemError: If a line is damaged, or names a file that would not lie in landing.
+    """
+    decode = msgspec.json.Decoder(LandingCopy).decode
+    with landing_list(folder).open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                copy = decode(line)
+            except msgspec.DecodeError as error:
+                raise ProblemError(f"{landing_list(folder)}, line {number}, is damaged: {error}") from error
+            if not _lies_below(copy.path):
+                raise ProblemError(
+                    f"{landing_list(folder)}, line {number}, names {copy.path!r}, which is no place within"
+                    " landing: the backup has been tampered with, take another one"
+                )
+            yield copy
+
+
+def _lies_below(path: str) -> bool:
+    """Whether a path stays below the root that it is put after, on a disk and in an object store."""
+    parts = PurePosixPath(path).parts
+    return "/".join(parts) == path != "" and not {"..", "/"} & {*parts} and not {"\\", "\0"} & {*path}
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Make the folder a backup: whole or not at all. All that it holds is on the disk before."""
     draft = folder / f"{MANIFEST}.part"
+    touch_private(draft)
     draft.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
     for path in (*folder.rglob("*"), folder):
         sync(path)

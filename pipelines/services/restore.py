@@ -1,5 +1,6 @@
 """Puts a backup back: all of it in one transaction, so that nobody ever sees half of it."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 from sqlalchemy import Connection, MetaData, func, inspect, select
 
 from order_store.dialects import insert_rows, is_sqlite
 from order_store.engine import Store, open_store
 from order_store.keys import KeysBesideOrdersError, refuse_keys_beside_orders
+from order_store.landing import PARTIAL
 from order_store.migrations import is_known, upgrade_in
+from order_store.private_files import make_private_folder, sync, touch_private
 from order_store.restoring import mark_restored
 from order_store.schema import metadata
 from order_store.views import drop_views
@@ -111,7 +115,7 @@ def verify_backup(
     """Compare every file with its checksum.
 
     Raises:
-        ProblemError: Naming the files that are damaged or missing.
+        ProblemError: Naming the files that are damaged or missing, or one that would not lie in landing.
     """
     if not is_known(manifest.revision):
         raise ProblemError(
@@ -173,11 +177,27 @@ def _put_landing(url: str, folder: Path, *, force: bool, progress: Progress) -> 
         absent.append(one)
     for number, one in enumerate(absent, 1):
         name = f"{root.rstrip('/')}/{one.path}"
-        files.makedirs(name.rsplit("/", 1)[0], exist_ok=True)
-        files.put_file(str(landing_path(folder, one.path)), name)
+        _put_file(files, landing_path(folder, one.path), name)
         if number % 100 == 0 or number == len(absent):
             progress("landing files", number, len(absent))
     return len(absent)
+
+
+def _put_file(files: Any, source: Path, name: str) -> None:  # noqa: ANN401 -- fsspec has no types
+    """Copy one landing file: on a disk for its owner only, and under its name once it is whole."""
+    if not isinstance(files, LocalFileSystem):
+        files.makedirs(name.rsplit("/", 1)[0], exist_ok=True)
+        files.put_file(str(source), name)
+        return
+    target = Path(name)
+    make_private_folder(target.parent)
+    partial = target.with_suffix(PARTIAL)
+    partial.unlink(missing_ok=True)
+    touch_private(partial)
+    shutil.copyfile(source, partial)
+    sync(partial)
+    partial.replace(target)
+    sync(target.parent)
 
 
 def _drop_everything(tx: Connection) -> None:

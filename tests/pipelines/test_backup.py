@@ -1,6 +1,7 @@
 """Backups on both databases: whole, consistent, verified before anything is changed, and migrated."""
 
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -29,7 +30,15 @@ from pipelines.hub import assemble
 from pipelines.key_ring import erasure_lists_of
 from pipelines.problems import ProblemError
 from pipelines.services.backup import make_backup
-from pipelines.services.backup_files import MANIFEST, read_landing_list, read_manifest
+from pipelines.services.backup_files import (
+    MANIFEST,
+    LandingCopy,
+    checksum,
+    read_landing_list,
+    read_manifest,
+    write_landing_list,
+    write_manifest,
+)
 from pipelines.services.dispatch import dispatch
 from pipelines.services.ingest import ingest_page
 from pipelines.services.orders import channel_of
@@ -153,6 +162,59 @@ def test_a_damaged_backup_changes_nothing(open_desk: OpenDesk, tmp_path: Path) -
     with pytest.raises(ProblemError, match="it is no backup, or one that was cut off"):
         restore_backup(target, folder, tmp_path / "state", desk.hub.clock.now())
     assert not (tmp_path / "new-landing").exists()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../stolen.land", "shop/../../stolen.land", "{tmp}/stolen.land", "shop//x.land", "", "..\\x.land"],
+)
+def test_a_backup_that_leads_out_of_landing_is_refused_before_anything_is_written(
+    open_desk: OpenDesk, tmp_path: Path, path: str
+) -> None:
+    """Whoever changes a backup can make its checksums fit."""
+    desk = busy(open_desk)
+    folder = tmp_path / "backup"
+    manifest = make_backup(desk.hub, folder)
+    there = list(read_landing_list(folder))
+    path = path.replace("{tmp}", str(tmp_path))
+    (folder / "stolen.land").write_bytes(b"")
+    led_out = LandingCopy(path, 0, checksum(folder / "stolen.land"))
+    listed = write_landing_list(folder, [*there, led_out])
+    write_manifest(folder, replace(manifest, landing_sha256=listed, landing_files=len(there) + 1))
+    target = elsewhere(desk.hub.config, f"sqlite:///{tmp_path}/new.db", tmp_path / "new" / "landing")
+    with pytest.raises(ProblemError, match=f"line {len(there) + 1}, names .* no place within landing"):
+        restore_backup(target, folder, tmp_path / "state", desk.hub.clock.now())
+    assert not (tmp_path / "new").exists()
+    assert not (tmp_path / "new.db").exists()
+
+
+def test_a_line_of_the_list_that_is_damaged_is_named(tmp_path: Path) -> None:
+    (tmp_path / "landing.jsonl").write_text('{"path": 7}\n')
+    with pytest.raises(ProblemError, match="line 1, is damaged"):
+        list(read_landing_list(tmp_path))
+
+
+def test_a_backup_and_what_is_restored_are_for_their_owner_only(open_desk: OpenDesk, tmp_path: Path) -> None:
+    """Though the umask leaves them open, the backup's folder was there, a file is put over another."""
+    desk = busy(open_desk)
+    folder, landing = tmp_path / "backup", tmp_path / "new" / "landing"
+    folder.mkdir(mode=0o755)
+    umask = os.umask(0)
+    try:
+        make_backup(desk.hub, folder)
+        one = next(iter(read_landing_list(folder)))
+        (landing / one.path).parent.mkdir(parents=True, mode=0o700)
+        (landing / one.path).write_bytes(b"another file")
+        target = elsewhere(desk.hub.config, f"sqlite:///{tmp_path}/new.db", landing)
+        restore_backup(target, folder, tmp_path / "state", desk.hub.clock.now(), force=True)
+    finally:
+        os.umask(umask)
+    made = [path for root in (folder, landing) for path in root.rglob("*")]
+    made = [path for path in made if path not in (landing / one.path).parents]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made if path.is_file()} == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made if path.is_dir()} == {0o700}
+    assert stat.S_IMODE((tmp_path / "new.db").stat().st_mode) == 0o600
+    assert (landing / one.path).read_bytes() == (folder / "landing" / one.path).read_bytes()
 
 
 def test_a_landing_that_survived_keeps_its_later_files(open_desk: OpenDesk, tmp_path: Path) -> None:
