@@ -24,7 +24,7 @@ from pipelines.hub import Hub
 from pipelines.services.cancellations import OPERATION
 from pipelines.services.dispatch import dispatch
 from pipelines.services.findings import SOURCE, Finding
-from pipelines.services.ingest import ORDERS, adopt_unrecorded
+from pipelines.services.ingest import ORDERS, apply_landed
 from pipelines.services.orders import channel_of, sync_orders
 from pipelines.services.repairs import give_back
 from pipelines.services.warehouse import sync_shipments, sync_stock
@@ -194,7 +194,8 @@ def _record(hub: Hub, path: str) -> None:
     connection, stream = connection_and_stream(path)
     now = hub.clock.now()
     if stream == ORDERS:
-        adopt_unrecorded(hub.store, hub.landing, channel_of(hub, connection), now=now)
+        # whatever its day: a read looks only at those since the last recorded one
+        apply_landed(hub.store, hub.landing, channel_of(hub, connection), [path], now=now)
     records, _whole = hub.landing.salvage(path)
     with hub.store.begin() as tx:
         if records:

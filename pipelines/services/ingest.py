@@ -161,6 +161,13 @@ def adopt_unrecorded(store: Store, landing: Landing, channel: Channel, *, now: d
         last = last_recorded_day(tx, connection_id(tx, channel.connection), ORDERS)
         since = last - timedelta(days=1) if last else None
         paths = unrecorded(tx, landing.paths(channel.connection, ORDERS, since))
+    return apply_landed(store, landing, channel, paths, now=now)
+
+
+def apply_landed(
+    store: Store, landing: Landing, channel: Channel, paths: Sequence[str], *, now: datetime
+) -> PageCounts:
+    """Apply files of orders that were landed, of whatever day; where one is cut off, what is left of it."""
     counts = PageCounts()
     for path in paths:
         records, whole = landing.salvage(path)

@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 from order_store.connections import connection_id
 from order_store.events import timeline
 from order_store.hub_events import list_hub_events
+from order_store.orders import find_order
 from order_store.reading import begin_window, move_bookmark
 from order_store.schema.fulfilment import outbox, parcels, picklists
 from order_store.schema.orders import orders
+from order_store.schema.reading import landing_files
 from pipelines.cli.app import app
 from pipelines.services.doctor import examine, repair
 from pipelines.services.findings import Finding
@@ -195,6 +197,26 @@ def test_landing_files_that_are_not_recorded_and_that_are_gone(open_stage: OpenS
     (finding,) = examine(stage.hub, vendors=False)
     assert (finding.check, finding.record, finding.repair) == ("landing", f"file {gone}", None)
     assert finding.remedy == "put it back from a backup"
+
+
+def test_orders_that_were_landed_long_ago_and_never_applied_are_applied(open_stage: OpenStage) -> None:
+    """A read adopts only what was landed of late; of an older file the doctor must not only note it."""
+    stage, _order = shipped(open_stage)
+    landing, root = stage.hub.landing, Path(stage.environ["ORDERHUB_LANDING"])
+    (record,) = landing.read(landing.paths(CHANNEL, "orders")[0])
+    other = record.external_id[:-1] + ("8" if record.external_id.endswith("9") else "9")
+    payload = record.payload.replace(record.external_id.encode(), other.encode())
+    landed = landing.land(CHANNEL, "orders", stage.hub.clock.now(), [(other, payload)])
+    old = f"{landed.path.split('/')[0]}/orders/2024-03-01/{1_709_280_000_000_000:017d}-0a0b0c0d.land"
+    (root / old).parent.mkdir(parents=True)
+    (root / landed.path).rename(root / old)
+    (finding,) = examine(stage.hub, vendors=False)
+    assert finding.record == f"file {old}"
+    assert [one.error for one in repair(stage.hub, [finding])] == [None]
+    assert examine(stage.hub, vendors=False) == []
+    with stage.hub.store.read() as tx:
+        assert find_order(tx, CHANNEL, other) is not None
+        assert tx.scalar(select(landing_files.c.records).where(landing_files.c.path == old)) == 1
 
 
 def moved(stage: Any, hours: float) -> list[Finding]:  # noqa: ANN401
