@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from warehouse_routing.problem import Site
 
+FRIDAY = 4
 LONGEST_PAUSE = 30
 """Days without a working day after which a calendar must be wrong."""
 
@@ -39,12 +40,12 @@ def cut_off_at(site: Site, day: date) -> datetime:
 
 def arrival(day: date, transit_days: int) -> date:
     """The day after so many working days (Monday to Friday) on the way."""
+    if not transit_days:
+        return day
+    day -= timedelta(days=max(0, day.weekday() - FRIDAY))  # what leaves at a weekend begins on Monday
     weeks, rest = divmod(transit_days, 5)
-    day += timedelta(days=7 * weeks)
-    while rest or (day.weekday() > 4 and transit_days):
-        day += timedelta(days=1)
-        rest -= day.weekday() < 5 and rest > 0
-    return day
+    over_a_weekend = day.weekday() + rest > FRIDAY
+    return day + timedelta(days=7 * weeks + rest + 2 * over_a_weekend)
 
 
 def works_on(site: Site, day: date) -> bool:

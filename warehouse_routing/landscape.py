@@ -243,18 +243,6 @@ def _shut(orders: Sequence[Prepared], sites: Sequence[Site]) -> Ints:
         for w, site in enumerate(sites):
             if site.code in one.order.excluded:
                 shut[n, w] = EXCLUDED
-            elif not serves(site, one.order):
+            elif not site.serves(one.order.country_code, one.order.postal_code):
                 shut[n, w] = COUNTRY
     return shut
-
-
-def serves(site: Site, order: OrderToRoute) -> bool:
-    """Whether a site ships to an order's country and postal code."""
-    country, code = order.country_code, order.postal_code
-    if site.countries is not None and country not in site.countries:
-        return False
-    only = site.postal_codes.get(country)
-    if only is not None and not code.startswith(only):
-        return False
-    refused = site.refused_postal_codes.get(country)
-    return not (refused and code.startswith(refused))

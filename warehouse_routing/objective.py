@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from warehouse_routing.batch import Flags, Floats, Ints
-from warehouse_routing.landscape import OPEN, Landscape, Quote
+from warehouse_routing.landscape import LONGEST_TRANSIT, OPEN, Landscape, Quote
 from warehouse_routing.policy import BackorderRule, Policy, Strategy
 from warehouse_routing.preparing import Prepared
 from warehouse_routing.problem import Site, Standing
@@ -307,7 +307,8 @@ def _of_a_unit(strategy: Strategy, land: Landscape, rules: Policy, at: Ints) -> 
     today = land.problem.now.date().toordinal()
     leaves = np.array([day.toordinal() for day in land.days], dtype=float)
     arrives = np.where(land.usable[:, at], land.arrives[:, at], 0).max(axis=0, initial=0)
-    days: Floats = np.maximum(0.0, np.where(arrives > 0, arrives, leaves) - today)
+    # A site from which nobody knows how long it takes comes after all of which that is known.
+    days: Floats = np.maximum(0.0, np.where(arrives > 0, arrives, leaves + LONGEST_TRANSIT) - today)
     return days
 
 

@@ -1,12 +1,14 @@
-"""Orders as they go into a decision: whose turn comes first, what is not released yet, what replaces what."""
+"""Orders as they go into a decision: whose turn comes first, what is not released yet, which rules hold."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
+from warehouse_routing.calendar import dispatch_date
 from warehouse_routing.plan import Backorder, Cause
 from warehouse_routing.policy import BackorderRule, Policy
-from warehouse_routing.problem import Component, OpenLine, OrderToRoute, Problem
+from warehouse_routing.problem import OpenLine, OrderToRoute, Problem
+from warehouse_routing.substituting import Substitution
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -41,77 +43,31 @@ def turn(order: OrderToRoute) -> tuple[bool, datetime, datetime, int]:
 
 def prepared(problem: Problem) -> list[Prepared]:
     """All orders in their turn."""
-    left: dict[str, int] = {}
-    codes = {site.code for site in problem.sites}
-    for (site, sku), units in problem.stock.items():
-        if units > 0 and site in codes:
-            left[sku] = left.get(sku, 0) + units
+    substitution = Substitution(problem) if problem.policy.substitutes else None
+    # Nothing leaves before this day. Other sites may be a day ahead.
+    day = min((dispatch_date(site, problem.now) for site in problem.sites), default=problem.now.date())
     found = []
     for order in sorted(problem.orders, key=turn):
-        skus = {part.sku for line in order.lines for part in line.components}
+        skus = frozenset[str]().union(*(line.skus for line in order.lines))
         rules = problem.policy.of(order.channel, order.service, order.country_code, skus)
-        released, early = _released(order, problem)
+        released, early = _released(order, problem.policy.release_dates, day)
         if early and (rules.backorder is BackorderRule.WAIT_FOR_ALL or not rules.split):
             early += [Backorder(line.line_id, line.units, Cause.WAITS_FOR_ALL) for line in released]
             released = []
-        lines, replaced = _substituted(released, order, rules, left)
+        lines, replaced = substitution.applied(released, order, rules) if substitution else (released, ())
         found.append(Prepared(order, rules, tuple(lines), tuple(early), tuple(replaced)))
     return found
 
 
-def _released(order: OrderToRoute, problem: Problem) -> tuple[list[OpenLine], list[Backorder]]:
-    today = problem.now.astimezone(UTC).date()
+def _released(
+    order: OrderToRoute, dates: Mapping[str, date], day: date
+) -> tuple[list[OpenLine], list[Backorder]]:
     released: list[OpenLine] = []
     early: list[Backorder] = []
     for line in order.lines:
-        dates = [problem.policy.release_dates.get(part.sku) for part in line.components]
-        waiting = tuple(
-            part.sku for part, day in zip(line.components, dates, strict=True) if day and day > today
-        )
+        waiting = tuple(sorted(sku for sku in line.skus if dates.get(sku, day) > day))
         if waiting:
             early.append(Backorder(line.line_id, line.units, Cause.PRE_ORDER, waiting))
         else:
             released.append(line)
     return released, early
-
-
-def _substituted(
-    lines: Iterable[OpenLine], order: OrderToRoute, rules: Policy, left: dict[str, int]
-) -> tuple[list[OpenLine], list[tuple[str, str]]]:
-    """Lines in their turn count down what there is of a SKU; where it runs out, a substitute steps in."""
-    if not rules.substitutes:
-        return list(lines), []
-    held: dict[str, int] = {}
-    for standing in order.standing:
-        for sku, units in standing.components.items():
-            held[sku] = held.get(sku, 0) + units
-    found: list[OpenLine] = []
-    replaced: list[tuple[str, str]] = []
-    for line in lines:
-        parts: list[Component] = []
-        for part in line.components:
-            sku = _served_by(part, line, rules.substitutes, left, held)
-            left[sku] = left.get(sku, 0) - max(0, part.units * line.units - held.get(sku, 0))
-            parts.append(Component(sku, part.units))
-        if len({part.sku for part in parts}) < len(parts):  # two parts would become the same SKU
-            parts = list(line.components)
-        replaced += [
-            (old.sku, new.sku) for old, new in zip(line.components, parts, strict=True) if old.sku != new.sku
-        ]
-        found.append(replace(line, components=tuple(parts)))
-    return found, replaced
-
-
-def _served_by(
-    part: Component,
-    line: OpenLine,
-    substitutes: Mapping[str, tuple[str, ...]],
-    left: Mapping[str, int],
-    held: Mapping[str, int],
-) -> str:
-    """The SKU itself, unless there is too little of it and enough of a substitute."""
-    needed = part.units * line.units
-    for sku in (part.sku, *substitutes.get(part.sku, ())):
-        if left.get(sku, 0) + held.get(sku, 0) >= needed:
-            return sku
-    return part.sku

@@ -86,6 +86,16 @@ class Site:
     handling_parcel: int = 0
     handling_unit: int = 0
 
+    def serves(self, country: str, postal_code: str) -> bool:
+        """Whether it ships to a country's postal code, that being without blanks and in capitals."""
+        if self.countries is not None and country not in self.countries:
+            return False
+        only = self.postal_codes.get(country)
+        if only is not None and not postal_code.startswith(only):
+            return False
+        refused = self.refused_postal_codes.get(country)
+        return not (refused and postal_code.startswith(refused))
+
 
 @dataclass(frozen=True, slots=True)
 class Component:
@@ -103,6 +113,7 @@ class OpenLine:
         units: Open units of the line, at least one; for a kit, whole kits.
         components: What one unit takes from the shelves, each SKU once. The parts of one unit never come
             from two sites.
+        sku: What was ordered, a kit's code too, for rules that name it; empty if that is not known.
 
     Raises:
         ValueError: If units are less than one, or a SKU is named twice.
@@ -111,6 +122,12 @@ class OpenLine:
     line_id: str
     units: int
     components: tuple[Component, ...]
+    sku: str = ""
+
+    @property
+    def skus(self) -> frozenset[str]:
+        """What was ordered, and what it takes from the shelves."""
+        return frozenset(filter(None, (self.sku, *(part.sku for part in self.components))))
 
     def __post_init__(self) -> None:
         skus = {component.sku for component in self.components}

@@ -221,13 +221,18 @@ def _polish(
 
 
 def _who_goes_first(measure: Measure, shelves: Shelves) -> list[int]:
-    """Backordered orders that want a SKU of which there is too little for all backordered ones, in turn."""
+    """Backordered orders that want a SKU of which there is too little for all orders, in turn.
+
+    What stands is not on the shelves now, and its orders ask for no more than that.
+    """
     waiting = [
         n for n, one in enumerate(measure.land.orders) if one.order.backordered and measure.portions[n]
     ]
+    if not waiting:
+        return []
     asked: dict[int, int] = {}
-    for n in waiting:
-        for portion in measure.portions[n]:
+    for one, portions in zip(measure.land.orders, measure.portions, strict=True):
+        for portion in () if one.order.standing else portions:
             for k, units in portion.parts:
                 asked[k] = asked.get(k, 0) + units
     scarce = {k for k, units in asked.items() if units > sum(shelves.units[k])}

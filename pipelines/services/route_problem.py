@@ -132,7 +132,9 @@ def _known(
         units = line["ordered"] - line["cancelled"] - elsewhere - line["allocated"] - line["cancelling"]
         units += stands[line["line_no"]]
         if units > 0 and line["requires_shipping"] and per_unit[line["line_no"]]:
-            open_lines.append(OpenLine(line["line_id"], units, tuple(per_unit[line["line_no"]])))
+            open_lines.append(
+                OpenLine(line["line_id"], units, tuple(per_unit[line["line_no"]]), line["sku"] or "")
+            )
             numbers[line["line_id"]] = line["line_no"]
     if not open_lines or (movable and not _holds_all(open_lines, numbers, movable)):
         return None

@@ -119,7 +119,9 @@ def _past_order(
     for line in lines:
         units = line["ordered"] - line["cancelled"] - line["elsewhere"]
         if units > 0 and line["requires_shipping"] and line["first_routed_at"] and per_unit[line["line_no"]]:
-            wanted.append(OpenLine(line["line_id"], units, tuple(per_unit[line["line_no"]])))
+            wanted.append(
+                OpenLine(line["line_id"], units, tuple(per_unit[line["line_no"]]), line["sku"] or "")
+            )
             waited = waited or bool(line["backordered_at_first_routing"])
     if not wanted:
         return None

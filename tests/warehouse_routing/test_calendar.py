@@ -1,10 +1,12 @@
 """Cut-offs, weekends, holidays and time zones."""
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from warehouse_routing.calendar import dispatch_date
+from warehouse_routing.calendar import arrival, dispatch_date
 from warehouse_routing.problem import Location, Precision, Site
 
 LYON = Location(45.75, 4.85, Precision.EXACT)
@@ -51,3 +53,13 @@ def test_working_days_may_be_any() -> None:
 def test_a_site_that_never_works_is_an_error() -> None:
     with pytest.raises(ValueError, match="site lyon has no working day"):
         dispatch_date(site(working_days=frozenset()), datetime(2026, 11, 2, tzinfo=UTC))
+
+
+@given(day=st.dates(date(2026, 1, 1), date(2027, 1, 1)), transit=st.integers(0, 60))
+def test_days_on_the_way_are_counted_from_monday_to_friday(day: date, transit: int) -> None:
+    counted = day
+    for _ in range(transit):
+        counted += timedelta(days=1)
+        while counted.weekday() > 4:
+            counted += timedelta(days=1)
+    assert arrival(day, transit) == counted

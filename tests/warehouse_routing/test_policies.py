@@ -79,6 +79,17 @@ def test_the_fastest_takes_the_faster_service_and_the_cheapest_the_cheaper(site:
     assert [(one.service, one.arrives) for one in cheap.assignments] == [("economy", date(2026, 11, 6))]
 
 
+def test_the_fastest_goes_by_what_is_known(site: At) -> None:
+    """Nobody knows how long it takes from Berlin."""
+    rates = Tariff((Rate("express", 1900, "lyon", transit_days=3), Rate("parcel", 400, "berlin")))
+    fastest = {"tariff": rates, "strategies": (Strategy.FASTEST,)}
+    sites = (site("lyon", postal_codes={"FR": ("69",)}), site("berlin"))
+    (decided,) = decide(sites, BOTH, an_order(1, postal_code="69001"), **fastest)
+    assert set(given(decided)) == {"lyon"}
+    (elsewhere,) = decide(sites, BOTH, an_order(1, postal_code="75001"), **fastest)
+    assert set(given(elsewhere)) == {"berlin"}
+
+
 def test_ranked_sites_go_in_their_order(site: At) -> None:
     ranking = {"strategies": (Strategy.RANKED_SITES,), "ranking": ("chicago", "berlin")}
     (decided,) = decide(three(site), BOTH, an_order(1), **ranking)
@@ -270,31 +281,6 @@ def test_postal_codes_and_refusals_close_a_site_to_an_order(site: At) -> None:
     assert nowhere.backorders == (Backorder("1", 1, Cause.EXCLUDED),)
 
 
-def test_pre_orders_wait_for_their_day(site: At) -> None:
-    release = {"MUG": date(2026, 11, 3)}
-    order = an_order(1, a_line("1", 1, "MUG"), a_line("2", 1, "TRAY"))
-    stock = BOTH | {("lyon", "TRAY"): 1}
-    (early,) = decide((site("lyon"),), stock, order, release_dates=release)
-    assert given(early) == {"lyon": {"2": 1}}
-    assert early.backorders == (Backorder("1", 1, Cause.PRE_ORDER, ("MUG",)),)
-    (whole,) = decide((site("lyon"),), stock, order, release_dates=release, split=False)
-    assert whole.assignments == ()
-    tomorrow = MONDAY + timedelta(days=1)
-    (later,) = decide((site("lyon"),), stock, order, release_dates=release, now=tomorrow)
-    assert later.backorders == ()
-
-
-def test_a_substitute_goes_where_the_sku_runs_out(site: At) -> None:
-    stock = {("lyon", "MUG"): 1, ("lyon", "MUG-2"): 5}
-    orders = (an_order(1), an_order(2))
-    first, second = decide((site("lyon"),), stock, *orders, substitutes={"MUG": ("MUG-2",)})
-    assert [[part.sku for part in one.assignments[0].lines[0].components] for one in (first, second)] == [
-        ["MUG"],
-        ["MUG-2"],
-    ]
-    assert "MUG-2 goes instead of MUG, of which there is too little" in second.reasons
-
-
 def test_handling_is_part_of_what_a_site_costs(site: At) -> None:
     sites = (site("lyon", handling_parcel=80, handling_unit=15), site("berlin"))
     cheapest = {"strategies": (Strategy.CHEAPEST,), "tariff": FLAT}
@@ -320,3 +306,20 @@ def test_old_backorders_of_scarce_goods_go_in_turn_though_others_would_cost_less
     cheapest = {"strategies": (Strategy.CHEAPEST,), "tariff": linear_tariff(500, Decimal("0.5"))}
     decided = decide((site("chicago"),), {("chicago", "MUG"): 5}, an_order(99), *waiting, **cheapest)
     assert {one.order_id for one in decided if one.assignments} == {1, 10, 9, 8, 7}
+
+
+@pytest.mark.parametrize("strategy", [Strategy.CHEAPEST, Strategy.NEAREST, Strategy.FEWEST_PARCELS])
+@pytest.mark.parametrize("price", [None, 5_000])
+def test_a_backorder_goes_before_a_new_order_that_would_cost_less(
+    site: At, strategy: Strategy, price: int | None
+) -> None:
+    near = site("chicago").location
+    old = an_order(1, placed_at=MONDAY - timedelta(days=9), backordered=True)
+    new = an_order(2, placed_at=MONDAY, destination=near)
+    rules = {
+        "strategies": (strategy,),
+        "tariff": linear_tariff(500, Decimal("0.5")),
+        "prices": Prices(backorder=price),
+    }
+    first, second = decide((site("chicago"),), {("chicago", "MUG"): 1}, old, new, **rules)
+    assert (len(first.assignments), second.assignments) == (1, ())
