@@ -9,7 +9,7 @@ import getpass
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -41,6 +41,17 @@ class _Reads:
         self.most = max(self.most, most)
         if len(self.ids) <= LISTED:
             self.ids.update(order_ids[: LISTED + 1])
+
+    def add_records(self, count: int) -> None:
+        self.calls += 1
+        self.orders += count
+
+    def add_later(self, later: "_Reads") -> None:
+        self.calls += later.calls
+        self.orders += later.orders
+        self.least = min(self.least or later.least, later.least or self.least)
+        self.most = max(self.most, later.most)
+        self.ids |= later.ids
 
     def told(self) -> str:
         if len(self.ids) <= LISTED:
@@ -74,16 +85,13 @@ class AccessLog:
 
     def note(self, purpose: str, order_ids: Sequence[int]) -> None:
         """The hub reads personal data of orders for a purpose."""
-        if not order_ids:
-            return
-        with self._lock:
-            if purpose not in self._pending:
-                self._pending[purpose] = _Reads(datetime.now(UTC))
-            self._pending[purpose].add(order_ids)
-            self._calls += 1
-            due = self._calls >= FLUSH_CALLS or time.monotonic() >= self._due
-        if due:
-            self.flush()
+        if order_ids:
+            self._add(purpose, lambda reads: reads.add(order_ids))
+
+    def note_records(self, purpose: str, count: int) -> None:
+        """The hub reads landed records for a purpose, a file at a time: it tells how many, not whose."""
+        if count:
+            self._add(purpose, lambda reads: reads.add_records(count))
 
     def note_now(self, purpose: str, order_ids: Sequence[int]) -> None:
         """A person is about to see personal data: the row is there first."""
@@ -91,12 +99,35 @@ class AccessLog:
         self.flush()
 
     def flush(self) -> None:
-        """Write what is pending."""
+        """Write what is pending. What cannot be written is kept for the next time."""
         with self._lock:
             pending, self._pending, self._calls = self._pending, {}, 0
             self._due = time.monotonic() + FLUSH_SECONDS
         if not pending:
             return
+        try:
+            self._write(pending)
+        except BaseException:
+            with self._lock:
+                for purpose, later in self._pending.items():
+                    if purpose in pending:
+                        pending[purpose].add_later(later)
+                    else:
+                        pending[purpose] = later
+                self._pending = pending
+            raise
+
+    def _add(self, purpose: str, add: Callable[[_Reads], None]) -> None:
+        with self._lock:
+            if purpose not in self._pending:
+                self._pending[purpose] = _Reads(datetime.now(UTC))
+            add(self._pending[purpose])
+            self._calls += 1
+            due = self._calls >= FLUSH_CALLS or time.monotonic() >= self._due
+        if due:
+            self.flush()
+
+    def _write(self, pending: Mapping[str, _Reads]) -> None:
         now = datetime.now(UTC)
         rows = [
             {

@@ -17,11 +17,15 @@ from fsspec.implementations.local import LocalFileSystem
 from sqlalchemy import select
 
 from order_store.dialects import insert_or_ignore
-from order_store.keys import KeyStore, Name
+from order_store.keys import KeysInUseError, KeyStore, Name
 from order_store.private_files import make_private_folder, sync, write_private
 from order_store.schema.keys import erasure_lists
 
 SUFFIX = ".json"
+
+
+class ListsAbsentError(Exception):
+    """Lists that the key store has applied are not there: newer ones may be absent as well."""
 
 
 class ErasureList(msgspec.Struct, frozen=True):
@@ -75,16 +79,36 @@ class ErasureLists:
 
         An older copy of the key store that was put back has keys that were destroyed since: they go here.
         A list counts as applied when the files of the key store hold nothing of them any more; one whose
-        process was killed before is applied again.
+        process was killed before is applied again. All are destroyed before an error is raised for files
+        that could not be cleaned.
+
+        Raises:
+            ListsAbsentError: If the key store has applied lists that are not here.
+            KeysInUseError: If destroyed keys still stand in the key store's files; their lists do not count.
         """
         with keys.connect().read() as tx:
             applied: set[str] = set(tx.scalars(select(erasure_lists.c.name)))
+        names = self.names()
+        if absent := sorted(applied.difference(names)):
+            raise ListsAbsentError(
+                f"{len(absent)} erasure lists that this key store has applied ({absent[0]}, ...) are not in"
+                f" {self._root}: people who were erased since could be shown. Put the newest copy of them"
+                " there, or let keys.erasures name the folder where they are"
+            )
         destroyed = 0
-        for name in self.names():
-            if name not in applied:
+        in_use: KeysInUseError | None = None
+        for name in names:
+            if name in applied:
+                continue
+            try:
                 destroyed += keys.destroy(self.read(name).names)
-                with keys.connect().begin() as tx:
-                    tx.execute(
-                        insert_or_ignore(tx, erasure_lists), {"name": name, "applied_at": datetime.now(UTC)}
-                    )
+            except KeysInUseError as error:
+                in_use = error
+                continue
+            with keys.connect().begin() as tx:
+                tx.execute(
+                    insert_or_ignore(tx, erasure_lists), {"name": name, "applied_at": datetime.now(UTC)}
+                )
+        if in_use:
+            raise in_use
         return destroyed

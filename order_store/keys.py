@@ -63,6 +63,10 @@ class KeysBesideOrdersError(Exception):
     """The key store lies in the orders' own database: its keys would be in every backup of it."""
 
 
+class KeysInUseError(Exception):
+    """Destroyed keys still stand in the key store's log, for somebody reads it. It is to be tried again."""
+
+
 class KeyStore:
     """The keys. One instance serves one process; its methods may be called from many threads.
 
@@ -157,7 +161,11 @@ class KeyStore:
     def destroy(self, names: Sequence[Name]) -> int:
         """Destroy keys for ever; their names never get others. Returns how many there were.
 
-        When this returns, they are gone from the database's files as well.
+        When this returns, they are gone from the database's files as well. Call it again for keys that are
+        destroyed already to have the files cleaned again.
+
+        Raises:
+            KeysInUseError: If somebody reads the key store, so that its log cannot be emptied yet.
         """
         if any(connection == _OWN for connection, _ in names):
             raise ValueError("the hub's own secrets are not destroyed")
@@ -286,9 +294,16 @@ class KeyStore:
         if self._store.is_sqlite:
             driver = engine.raw_connection()
             try:
-                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             finally:
                 driver.close()
+            if busy:
+                raise KeysInUseError(
+                    "destroyed keys cannot be read any more, but still stand, wrapped, in the key store's log"
+                    f" ({engine.url.database}-wal): another process is reading it. The erasure is not"
+                    " finished. End that process (a copy, a backup, a database browser), then run"
+                    " `orderhub erase --due`; the job prune_history tries again as well"
+                )
             return
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM data_keys")

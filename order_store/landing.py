@@ -48,6 +48,8 @@ __all__ = [
 MARK = b"OHLAND1\n"
 SUFFIX = ".land"
 PARTIAL = ".part"
+READING = "reading landing"
+"""The purpose of a read that gives no other."""
 _LENGTH = struct.Struct("<I")
 _END = struct.Struct("<II")
 
@@ -141,8 +143,12 @@ class Landing:
         """Those of a connection's records whose key was destroyed. The others get keys, if they have none."""
         return self._blobs.erased(connection, external_ids)
 
-    def read(self, path: str) -> Iterator[Landed]:
+    def read(self, path: str, why: str = READING) -> Iterator[Landed]:
         """All records of a file, in sequence; of erased ones, only that they were there.
+
+        Args:
+            path: The file.
+            why: The purpose, for the access log: one note a file, with the number of its sealed records.
 
         Raises:
             LandingDamaged: If the file is cut off or damaged; records before the damage were given.
@@ -152,6 +158,7 @@ class Landing:
             raise LandingDamaged(f"{path} is no landing file")
         envelopes, offsets, damage = _envelopes(content)
         observed_us, observed_at = None, None
+        self._blobs.note(why, envelopes)
         payloads = self._blobs.opened(envelopes)
         for count, (envelope, offset) in enumerate(zip(envelopes, offsets, strict=True)):
             try:
@@ -176,11 +183,11 @@ class Landing:
         if damage:
             raise LandingDamaged(f"{path} {damage}")
 
-    def salvage(self, path: str) -> tuple[list[Landed], bool]:
-        """What can be read of a file, and whether that is all of it."""
+    def salvage(self, path: str, why: str = READING) -> tuple[list[Landed], bool]:
+        """What can be read of a file, for a purpose (see `read`), and whether that is all of it."""
         records: list[Landed] = []
         try:
-            records.extend(self.read(path))
+            records.extend(self.read(path, why))
         except LandingDamaged:
             return records, False
         return records, True
@@ -194,8 +201,8 @@ class Landing:
             first.connection, first.stream, path, first.sequence, first.observed_at, size, offsets
         )
 
-    def read_one(self, path: str, offset: int) -> Landed:
-        """The record at a place.
+    def read_one(self, path: str, offset: int, why: str = READING) -> Landed:
+        """The record at a place, read for a purpose that the access log gets.
 
         Raises:
             RecordErased: If its key was destroyed.
@@ -209,6 +216,7 @@ class Landing:
             start = offset + _LENGTH.size
             body = self._files.cat_file(name, start=start, end=start + length)
             envelope = _DECODER.decode(body)
+            self._blobs.note(why, [envelope])
             payload = next(self._blobs.opened([envelope]))
         except (struct.error, msgspec.DecodeError, zstandard.ZstdError, SealBroken) as error:
             raise LandingDamaged(f"{path} holds no record at {offset}") from error

@@ -114,6 +114,11 @@ class Blobs:
                 blob = unseal(cipher, one.blob, place) if cipher else None
             yield decompress(blob) if blob else None
 
+    def note(self, why: str, envelopes: Sequence[Envelope]) -> None:
+        """Tell the access log that sealed records are about to be opened, and why."""
+        if self._keys is not None:
+            self._keys.log.note_records(why, sum(is_sealed(one.blob) for one in envelopes))
+
     def _erased_in_the_clear(self, envelopes: Sequence[Envelope]) -> set[tuple[str, str]]:
         """Whose records an earlier version has left in the clear, though their key was destroyed since."""
         if self._keys is None:

@@ -11,10 +11,11 @@ from pipelines.config_models import Connection, SecretFile, SecretSource, Sectio
 from pipelines.secrets import SecretUnavailableError, read_secrets_file
 
 MASTER_KEY = "ORDERHUB_MASTER_KEY"
-AMAZON_DAYS = 30
-"""Amazon's Data Protection Policy: personal data at most 30 days after delivery."""
+AMAZON_DAYS = 28
+"""Amazon's Data Protection Policy: personal data at most 30 days after delivery. The job that erases runs
+once a day, so an order goes up to a day later than it is due; one more day is for a job that was missed."""
 DAYS_AT_MOST = {"amazon": AMAZON_DAYS}
-"""By connector, the most days that its vendor allows."""
+"""By connector, the most days with which its vendor's limit is kept."""
 
 Days = Annotated[int, Field(ge=0, strict=True)]
 
@@ -75,8 +76,8 @@ def privacy_problems(privacy: Privacy, connections: Sequence[Connection]) -> lis
         most = DAYS_AT_MOST.get(connector)
         if most is not None and days > most:
             problems.append(
-                f"{place}: {connector} allows personal data for {most} days after delivery."
-                f" Write {most} or less."
+                f"{place}: {connector} allows personal data for 30 days after delivery, and the job that"
+                f" erases runs once a day and may be missed once. Write {most} or less."
             )
     return problems
 

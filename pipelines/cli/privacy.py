@@ -17,7 +17,9 @@ from pipelines.services.unclaimed import erase_quarantined
 
 WhoArgument = Annotated[
     str,
-    typer.Argument(help="An e-mail address, a phone number, an order number, or CONNECTION/ID."),
+    typer.Argument(
+        help="An e-mail address, a phone number, CONNECTION/ID, or an order number that only one order has."
+    ),
 ]
 
 

@@ -11,6 +11,7 @@ from pipelines.services.balance import balance_books
 from pipelines.services.doctor_carriers import carrier_findings
 from pipelines.services.doctor_channels import channel_findings
 from pipelines.services.doctor_hub import hub_findings
+from pipelines.services.doctor_privacy import privacy_findings
 from pipelines.services.doctor_wms import wms_findings
 from pipelines.services.doctor_work import work_findings
 from pipelines.services.findings import Finding
@@ -42,7 +43,7 @@ def examine(hub: Hub, *, days: int = 7, vendors: bool = True, tell: Tell = lambd
         tell: Told what is looked at.
     """
     tell("the hub's own books")
-    found = [*hub_findings(hub), *work_findings(hub)]
+    found = [*hub_findings(hub), *work_findings(hub), *privacy_findings(hub)]
     if not vendors:
         return found
     since = hub.clock.now() - timedelta(days=days)

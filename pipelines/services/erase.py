@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from sqlalchemy import Connection, Select, and_, case, func, or_, select
+from sqlalchemy import Connection, Select, and_, case, false, func, or_, select
 
 from order_store.connections import connection_id
 from order_store.engine import Store
@@ -31,13 +31,15 @@ from order_store.schema.base import EPOCH
 from order_store.schema.fulfilment import parcels
 from order_store.schema.orders import orders
 from order_store.schema.privacy import erasures
+from pipelines.config import Connection as ConnectionConfig
+from pipelines.config_privacy import DAYS_AT_MOST
 from pipelines.hub import Hub
-from pipelines.key_ring import erasure_lists_of
+from pipelines.key_ring import apply_erasures, erasure_lists_of
 from pipelines.problems import ProblemError
 from pipelines.services.unclaimed import close_erased, erase_unclaimed
 
 FINISHED = ("shipped", "delivered", "cancelled")
-UNHEARD = timedelta(days=30)
+UNHEARD = timedelta(days=28)
 """A parcel of which no carrier says that it arrived counts as delivered so long after it left."""
 AT_ONCE = 500
 RECENT = timedelta(days=7)
@@ -69,16 +71,28 @@ def erase_due(hub: Hub) -> EraseResult:
     lists = erasure_lists_of(hub.config, hub.state)
     result = EraseResult(orders=finish_erasures(hub.store, hub.landing, lists, hub.clock.now(), RECENT))
     for channel in hub.config.connections:
-        days = hub.config.privacy.days(channel) if channel.kind == "channel" else None
-        if days is None:
-            continue
-        with hub.store.read() as tx:
-            keep = timedelta(days=days)
-            query = _due(connection_id(tx, channel.name), hub.clock.now(), keep)
-            due: list[int] = [row.id for row in tx.execute(query)]
+        due = due_orders(hub, channel)
         for start in range(0, len(due), AT_ONCE):
             result += _erase(hub, lists, due[start : start + AT_ONCE], POLICY)
     return result + EraseResult(unclaimed=erase_unclaimed(hub, lists))
+
+
+def due_orders(hub: Hub, connection: ConnectionConfig, late: timedelta = timedelta()) -> list[int]:
+    """Ids of a channel's orders whose time has run out, and did so before; none where policy keeps them.
+
+    Args:
+        hub: The hub.
+        connection: The channel.
+        late: How long ago it must have run out.
+    """
+    days = hub.config.privacy.days(connection) if connection.kind == "channel" else None
+    if days is None:
+        return []
+    now = hub.clock.now() - late
+    with hub.store.read() as tx:
+        limited = connection.connector in DAYS_AT_MOST
+        query = _due(connection_id(tx, connection.name), now, timedelta(days=days), also_begun=limited)
+        return [row.id for row in tx.execute(query)]
 
 
 def erase_orders(hub: Hub, order_ids: Sequence[int], why: str) -> EraseResult:
@@ -107,7 +121,7 @@ def _erase(hub: Hub, lists: ErasureLists, order_ids: Sequence[int], why: str) ->
     files = _land_what_is_left(hub.store, hub.landing, fresh, hub.clock.now())
     if living := hub.keys.not_destroyed(names):
         lists.add(living, why)
-    destroyed = lists.apply(hub.keys)
+    destroyed = apply_erasures(lists, hub.keys)
     _mark(hub.store, fresh, files, why, hub.clock.now())
     return EraseResult(len(fresh), destroyed)
 
@@ -150,7 +164,7 @@ def finish_erasures(
     """
     if store.keys is None:
         raise ProblemError("the store was opened without keys")
-    lists.apply(store.keys)
+    apply_erasures(lists, store.keys)
     since = "" if within is None else f"{datetime.now(UTC) - within:%Y%m%dT%H%M%S}"
     done = 0
     recent = [lists.read(file) for file in lists.names() if file >= since]
@@ -250,11 +264,14 @@ def _record(store: Store, files: Sequence[LandedFile], now: datetime) -> None:
             record_file(tx, connection_id(tx, file.connection), file, now)
 
 
-def _due(key: int, now: datetime, keep: timedelta) -> Select[tuple[int]]:
+def _due(key: int, now: datetime, keep: timedelta, *, also_begun: bool) -> Select[tuple[int]]:
     """Finished orders whose time has run out: since the last delivery, else since the last parcel left.
 
     An order that somebody else has shipped, and one that was cancelled, counts from when it was placed:
     that is before any delivery, and nobody here needs its address.
+
+    With `also_begun`, an order of which only a part has left counts like one that is finished: its vendor's
+    limit runs from the parcels that there are, whatever becomes of the rest.
     """
     order, parcel = orders.c, parcels.c
     ends = (
@@ -267,6 +284,7 @@ def _due(key: int, now: datetime, keep: timedelta) -> Select[tuple[int]]:
         .group_by(parcel.order_id)
         .subquery()
     )
+    begun = ends.c.order_id.is_not(None) if also_begun else false()
     long_ago, unheard = now - keep, now - max(keep, UNHEARD)
     return (
         select(order.id)
@@ -275,7 +293,7 @@ def _due(key: int, now: datetime, keep: timedelta) -> Select[tuple[int]]:
         .where(
             order.connection_id == key,
             erasures.c.order_id.is_(None),
-            or_(order.status.in_(FINISHED), order.is_history == 1),
+            or_(order.status.in_(FINISHED), order.is_history == 1, begun),
             or_(
                 and_(ends.c.order_id.is_(None), order.placed_at <= long_ago),
                 and_(ends.c.under_way == 0, ends.c.delivered <= long_ago),

@@ -170,7 +170,7 @@ def apply_landed(
     """Apply files of orders that were landed, of whatever day; where one is cut off, what is left of it."""
     counts = PageCounts()
     for path in paths:
-        records, whole = landing.salvage(path)
+        records, whole = landing.salvage(path, "applying what was landed")
         if not whole:
             log.warning("%s: %s is damaged after %d records", channel.connection, path, len(records))
         if records:

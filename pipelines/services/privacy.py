@@ -20,6 +20,9 @@ from order_store.schema.reading import connections, quarantine
 from pipelines.hub import Hub
 from pipelines.problems import ProblemError
 
+EXPORT = "export for the person"
+NAMED = 20
+"""Of more orders that a number means, the others are only counted."""
 _PHONE = re.compile(r"[+(]?[\d ()./-]{6,}")
 
 
@@ -53,9 +56,10 @@ def find_orders(tx: Connection, who: str) -> list[int]:
     Args:
         tx: A transaction of a store with keys.
         who: An e-mail address; `connection/external id`; an order's number or external id; or a phone number.
+            An address and a phone are one person's, and give all of their orders.
 
     Raises:
-        ProblemError: If there is none.
+        ProblemError: If there is none, or if a number means several orders: they may be several people's.
     """
     wanted = who.strip()
     found: list[int] = []
@@ -63,8 +67,10 @@ def find_orders(tx: Connection, who: str) -> list[int]:
         found = orders_of_person(tx, email=wanted)
     else:
         found = _by_order(tx, wanted)
-        if not found and _PHONE.fullmatch(wanted):
-            found = orders_of_person(tx, phone=wanted)
+        by_phone = orders_of_person(tx, phone=wanted) if _PHONE.fullmatch(wanted) else []
+        if len(found) > 1 or (found and set(by_phone) - set(found)):
+            raise _several(tx, sorted({*found, *by_phone}))
+        found = found or by_phone
     if not found:
         raise ProblemError(
             "nobody is found by that. Give an e-mail address, a phone number, an order's number, or"
@@ -84,10 +90,10 @@ def export_orders(
         records: Numbers of records in quarantine: of each, what its vendor sent.
         raw: Also what vendors sent, from landing: the whole landing of these connections is read for it.
     """
-    hub.keys.log.note_now("export for the person", order_ids)
+    hub.keys.log.note_now(EXPORT, order_ids)
     hub.keys.log.note_now("export of quarantined records", records)
     with hub.store.read() as tx:
-        stored = load_orders(tx, order_ids, "export for the person")
+        stored = load_orders(tx, order_ids, EXPORT)
         gone = erased_ids(tx, order_ids)
         told = [
             {
@@ -125,6 +131,21 @@ def _by_order(tx: Connection, wanted: str) -> list[int]:
     return [row.id for row in tx.execute(query.order_by(orders.c.id))]
 
 
+def _several(tx: Connection, order_ids: Sequence[int]) -> ProblemError:
+    query = (
+        select(connections.c.name, orders.c.external_id)
+        .join(connections, connections.c.id == orders.c.connection_id)
+        .where(orders.c.id.in_(order_ids[:NAMED]))
+        .order_by(orders.c.id)
+    )
+    named = [f"{row.name}/{row.external_id}" for row in tx.execute(query)]
+    more = f" and {len(order_ids) - NAMED} more" if len(order_ids) > NAMED else ""
+    return ProblemError(
+        f"{len(order_ids)} orders are found by that, perhaps of several people: {', '.join(named)}{more}."
+        " Name one of them so, or give the person's e-mail address, or a phone number with its +"
+    )
+
+
 def connection_named(tx: Connection, name: str) -> int | None:
     """The id of a connection, or None if there is none of that name."""
     try:
@@ -146,7 +167,9 @@ def _parcels(tx: Connection, order_id: int) -> list[dict[str, Any]]:
 def _landed(hub: Hub, one: Quarantined) -> dict[str, Any]:
     """A record in quarantine, with its body if that was not erased."""
     try:
-        body = hub.landing.read_one(one.failure.path, one.failure.offset).payload.decode(errors="replace")
+        body = hub.landing.read_one(one.failure.path, one.failure.offset, EXPORT).payload.decode(
+            errors="replace"
+        )
     except (LandingDamaged, FileNotFoundError):
         body = None
     return {
@@ -166,7 +189,7 @@ def _records(
         known = {row.name for row in tx.execute(select(connections.c.name))}
     for connection in sorted({connection for connection, _ in names} & known):
         for done, path in enumerate(hub.landing.paths(connection)):
-            for record in hub.landing.salvage(path)[0]:
+            for record in hub.landing.salvage(path, EXPORT)[0]:
                 if (connection, record.external_id) in names and not record.erased:
                     yield {
                         "connection": connection,

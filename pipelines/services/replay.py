@@ -167,7 +167,7 @@ def _batches(landing: Landing, paths: Sequence[str], sources: Mapping[str, Sourc
         if (connection, stream) != (batch.connection, batch.stream) or len(batch.records) >= BATCH:
             yield batch
             batch = _Batch(connection, stream)
-        records, whole = landing.salvage(path)
+        records, whole = landing.salvage(path, "replay")
         if not whole:
             batch.damaged.append(path)
         if records:

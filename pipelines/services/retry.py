@@ -35,7 +35,8 @@ def _retry(hub: Hub, connection: str, records: Sequence[Quarantined]) -> PageCou
             f"{stream} of {connection} is read anew as a whole: run `orderhub sync {connection}` instead"
         )
     channel = channel_of(hub, connection)
-    raw = [hub.landing.read_one(one.failure.path, one.failure.offset) for one in records]
+    why = "retrying quarantined records"
+    raw = [hub.landing.read_one(one.failure.path, one.failure.offset, why) for one in records]
     normalized = normalize(channel, raw)
     with hub.store.begin() as tx:
         applied = apply_normalized(tx, connection_id(tx, connection), channel, normalized, hub.clock.now())

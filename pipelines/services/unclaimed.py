@@ -17,7 +17,7 @@ from order_store.schema.orders import orders
 from order_store.schema.reading import connections, quarantine
 from pipelines.config import Connection
 from pipelines.hub import Hub
-from pipelines.key_ring import erasure_lists_of
+from pipelines.key_ring import apply_erasures, erasure_lists_of
 
 KEPT = timedelta(days=30)
 """How long the record of a WMS or a carrier is kept that no order claims."""
@@ -51,7 +51,7 @@ def erase_records(
     """Destroy the keys of a connection's records that are no orders; returns how many there were."""
     if living := hub.keys.not_destroyed([(connection, external_id) for external_id in external_ids]):
         lists.add(living, why)
-    destroyed = lists.apply(hub.keys)
+    destroyed = apply_erasures(lists, hub.keys)
     _close_quarantine(hub, connection, external_ids)
     return destroyed
 

@@ -1,12 +1,15 @@
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy.exc import OperationalError
 
 from order_store.engine import open_store
 from order_store.keys import KeyMissingError, KeyStore, open_keys
@@ -238,6 +241,22 @@ def test_reads_are_logged_with_purpose_and_without_personal_data(keys: KeyStore)
     assert (told["routing"].calls, told["routing"].orders, told["routing"].order_ids) == (2, 3, "7,8,9")
     assert told["sending"].order_ids == "1-499"
     assert told["export for the person"].actor.endswith(f":{os.getpid()}")
+
+
+def test_reads_that_could_not_be_written_down_are_kept_for_the_next_time(tmp_path: Path) -> None:
+    keys = open_keys(f"sqlite:///{tmp_path / 'keys.db'}", MasterFile(tmp_path / "master.key", make=True))
+    with closing(sqlite3.connect(tmp_path / "keys.db", isolation_level=None)) as other:
+        other.execute("ALTER TABLE access_log RENAME TO away")
+        keys.log.note("routing", [7])
+        with pytest.raises(OperationalError):
+            keys.log.flush()
+        keys.log.note("routing", [5])
+        with pytest.raises(OperationalError):
+            keys.log.flush()
+        other.execute("ALTER TABLE away RENAME TO access_log")
+    (row,) = keys.log.newest()
+    assert (row.purpose, row.calls, row.orders, row.order_ids) == ("routing", 2, 2, "5,7")
+    keys.close()
 
 
 def test_the_order_store_is_made_for_its_owner_alone(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from order_store.connections import register_connection
 from order_store.encrypting import encrypt, is_in_the_clear
 from order_store.engine import Store, open_store
 from order_store.erasing import mark_erased, what_is_left
-from order_store.erasure_lists import ErasureLists
 from order_store.files import record_file
 from order_store.keys import KeyStore, open_keys
 from order_store.landing import ERASED_ORDERS, Landing, LandingDamaged, RecordErased
@@ -253,26 +252,14 @@ def test_landing_is_the_owners_alone_whatever_the_umask(tmp_path: Path, keys: Ke
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
-def test_an_erasure_is_done_again_in_an_older_copy_of_the_key_store(tmp_path: Path) -> None:
-    master = MasterFile(tmp_path / "master.key", make=True)
-    url = f"sqlite:///{tmp_path / 'keys.db'}"
-    lists = ErasureLists(tmp_path / "erasures")
-    keys = open_keys(url, master)
-    keys.ciphers("shop", ["1", "2"], make=True)
-    keys.close()
-    older = (tmp_path / "keys.db").read_bytes()
-    keys = open_keys(url, master)
-    lists.add([("shop", "1")], "request")
-    assert lists.apply(keys) == 1
-    assert lists.apply(keys) == 0
-    keys.close()
-    (tmp_path / "keys.db").write_bytes(older)
-    keys = open_keys(url, master)
-    assert keys.cipher("shop", "1") is not None
-    assert lists.apply(keys) == 1
-    assert keys.cipher("shop", "1") is None
-    assert keys.cipher("shop", "2") is not None
-    keys.close()
+def test_reads_of_landed_people_are_logged_once_a_file(landing: Landing, keys: KeyStore) -> None:
+    file = landing.land("shop", "orders", NOW, [("1", RAW), ("2", RAW)])
+    stock = landing.land("shop", "stock", NOW, [("sku", b"{}")])
+    landing.salvage(file.path, "replay")
+    landing.salvage(stock.path, "replay")
+    landing.read_one(file.path, file.offsets[0], "retrying quarantined records")
+    told = {row.purpose: (row.calls, row.orders, row.order_ids) for row in keys.log.newest()}
+    assert told == {"replay": (1, 2, ""), "retrying quarantined records": (1, 1, "")}
 
 
 def test_a_store_knows_its_key_store(sealed: Store, store_url: str, tmp_path: Path) -> None:

@@ -23,16 +23,19 @@ def load(tmp_path: Path, more: str, **environ: str):  # type: ignore[no-untyped-
 def test_amazon_keeps_nobody_longer_than_its_policy_whatever_is_said(tmp_path: Path) -> None:
     config = load(tmp_path, "privacy:\n  erase_after_delivery_days: 400\n  connections:\n    woo-de: 60\n")
     days = {one.name: config.privacy.days(one) for one in config.connections if one.kind == "channel"}
-    assert days == {"amazon-uk": 30, "woo-de": 60, "shopify-eu": 400, "vendure-us": 400}
+    assert days == {"amazon-uk": 28, "woo-de": 60, "shopify-eu": 400, "vendure-us": 400}
     forever = load(tmp_path, "privacy:\n  erase_after_delivery_days: null\n")
     days = {one.name: forever.privacy.days(one) for one in forever.connections if one.kind == "channel"}
-    assert days == {"amazon-uk": 30, "woo-de": None, "shopify-eu": None, "vendure-us": None}
+    assert days == {"amazon-uk": 28, "woo-de": None, "shopify-eu": None, "vendure-us": None}
 
 
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        ("privacy:\n  connections:\n    amazon-uk: 31\n", "30 days after delivery"),
+        (
+            "privacy:\n  connections:\n    amazon-uk: 29\n",
+            r"connections\.amazon-uk: .*Write 28 or less",
+        ),
         ("privacy:\n  connections:\n    nobody: 3\n", "there is no connection 'nobody'"),
         ("keys:\n  master_key: NOT_SET\n", "NOT_SET is not set"),
         ("keys:\n  url: mysql://x\n", "keys.url"),

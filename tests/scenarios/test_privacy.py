@@ -210,22 +210,6 @@ def test_what_was_read_while_the_key_was_destroyed_is_landed_again(open_stage: O
     assert stage.hub.landing.paths(stream=ERASED_ORDERS) == files, "once is enough"
 
 
-def test_policy_erases_amazons_people_within_thirty_days_of_delivery(open_stage: OpenStage) -> None:
-    stage = open_stage(*CONNECTIONS, seed=11)
-    placed = delivered_orders(stage)
-    erase_due(stage.hub)
-    assert all(stage.stored(order).order.buyer for order in placed), "nobody's time has run out"
-    stage.wait(days=31)
-    erase_due(stage.hub)
-    for order in placed:
-        erased = stage.stored(order).order.buyer is None
-        assert erased == (order.channel == "amazon-uk"), order.channel
-    stage.wait(days=160)
-    erase_due(stage.hub)
-    assert not any(stage.stored(order).order.buyer for order in placed)
-    assert erase_due(stage.hub).orders == 0
-
-
 def test_an_order_that_is_still_to_be_shipped_keeps_its_address(open_stage: OpenStage) -> None:
     stage = open_stage("woo-de")
     order = stage.place("woo-de", canary=CANARY)
