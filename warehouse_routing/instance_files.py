@@ -67,7 +67,7 @@ class Routed:
     Attributes:
         allocation: order_id, line_id, warehouse_id, quantity; one row for each line that is served.
         cost: What the answer costs.
-        lower_bound: No answer to the same tables costs less; 0 under a policy that does not look for that.
+        lower_bound: No answer to the same tables costs less, whatever the policy.
         parcels: Pairs of order and warehouse.
         units_backordered: Units that nobody ships.
         solution: The solver's own account.
@@ -118,7 +118,9 @@ def route_instance(
     import pandas as pd
 
     true = instance.batch
-    solution = solve(objective(instance, policy), time_limit=time_limit, seed=seed, progress=progress)
+    cheapest = policy == "cheapest"
+    share = time_limit if time_limit is None or cheapest else time_limit / 2
+    solution = solve(objective(instance, policy), time_limit=share, seed=seed, progress=progress)
     served = np.flatnonzero(solution.site != UNSERVED)
     order_of = np.repeat(np.arange(len(true.line_start) - 1), np.diff(true.line_start))
     pairs = np.unique(order_of[served] * len(true.capacity) + solution.site[served])
@@ -132,8 +134,9 @@ def route_instance(
             "quantity": true.part_units[served],
         }
     )
-    bound = solution.lower_bound if policy == "cheapest" else 0.0
-    return Routed(allocation, cost, bound, len(pairs), int(true.part_units[left].sum()), solution)
+    least = solution if cheapest else solve(true, time_limit=share, seed=seed)
+    waiting = int(true.part_units[left].sum())
+    return Routed(allocation, cost, least.lower_bound, len(pairs), waiting, solution)
 
 
 def objective(instance: Instance, policy: str) -> Batch:

@@ -30,7 +30,8 @@ def route(
     """Decide which warehouse ships each order line, and prove how far from the cheapest plan that is.
 
     Writes order_id, line_id, warehouse_id, quantity; a line that has no row waits. The lower bound is a price
-    below which no plan for these tables can go; it is given for the policy `cheapest`.
+    below which no plan for these tables can go. Under another policy than `cheapest` the gap also tells what
+    that policy costs, and half of the time limit goes into the bound.
     """
     began = time.monotonic()
     from warehouse_routing.instance_files import InstanceError, read_instance, route_instance

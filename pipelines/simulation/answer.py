@@ -39,6 +39,7 @@ def _figures(simulation: Simulation, figures: Figures) -> dict[str, Any]:
     return asdict(figures) | {
         "total_minor": total_minor(simulation, figures),
         "on_time_percent": figures.on_time_percent,
+        "left_on_time_percent": figures.left_on_time_percent,
     }
 
 

@@ -28,6 +28,7 @@ class Figures:
         orders_waiting: Orders that these belong to.
         moved: Times that an order was given to other warehouses before it was final.
         by_site: Parcels by warehouse.
+        left: Parcels that were due by a moment and have left; none in a replay. `left_on_time` had by then.
     """
 
     name: str
@@ -44,11 +45,18 @@ class Figures:
     orders_waiting: int
     moved: int
     by_site: Mapping[str, int]
+    left: int = 0
+    left_on_time: int = 0
 
     @property
     def on_time_percent(self) -> float | None:
         """Share of the promised parcels that keep their day."""
         return round(100 * self.on_time / self.promised, 2) if self.promised else None
+
+    @property
+    def left_on_time_percent(self) -> float | None:
+        """Share of the parcels that have left by when they were due: on-time dispatch, as the KPI has it."""
+        return round(100 * self.left_on_time / self.left, 2) if self.left else None
 
 
 def figures_of(
@@ -115,7 +123,10 @@ def what_happened(window: Window, configured: Scenario) -> tuple[Figures, list[S
         waiting[parcel.order_id] -= sum(line.units for line in parcel.lines)
     left = {key: units for key, units in waiting.items() if units > 0}
     waited = sum(one.waited for one in window.orders)
-    return figures_of("happened", window, priced, waited, left, unpriced=unpriced), priced
+    figures = figures_of("happened", window, priced, waited, left, unpriced=unpriced)
+    gone = [(one.handed_over, one.due_at) for one in window.parcels if one.handed_over and one.due_at]
+    on_time = sum(handed_over <= due_at for handed_over, due_at in gone)
+    return replace(figures, left=len(gone), left_on_time=on_time), priced
 
 
 def _decided_together(parcels: Iterable[PastParcel]) -> list[list[PastParcel]]:

@@ -135,6 +135,10 @@ def _table(simulation: Simulation) -> str:
         percent = figures.on_time_percent
         return "nothing promised" if percent is None else f"{percent:.1f} % of {figures.promised:,}"
 
+    def left(figures: Figures) -> str:
+        percent = figures.left_on_time_percent
+        return "—" if percent is None else f"{percent:.1f} % of {figures.left:,}"
+
     def above(figures: Figures, outcome: Outcome | None) -> str:
         best = (outcome or simulation.replayed).hindsight
         percent = above_bound_percent(simulation, figures, best)
@@ -151,6 +155,7 @@ def _table(simulation: Simulation) -> str:
         ("Parcels beyond one an order", [_count(one.extra_parcels) for _, _, one, _ in plans]),
         ("Kilometres", [_count(one.distance_km) for _, _, one, _ in plans]),
         ("Planned to be on time", [share(one) for _, _, one, _ in plans]),
+        ("Left the warehouse on time", [left(one) for _, _, one, _ in plans]),
         ("Orders that had to wait at first", [_count(one.orders_waited) for _, _, one, _ in plans]),
         ("Units that wait at the end", [_count(one.units_waiting) for _, _, one, _ in plans]),
         ("Orders moved before their cut-off", [_count(one.moved) for _, _, one, _ in plans]),

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from pipelines.config import HubConfig
 from pipelines.config_errors import told
 from pipelines.config_file import UnreadableError, read_document
 from pipelines.config_models import Warehouse
-from pipelines.config_routing import Routing, tariff_of
+from pipelines.config_routing import Routing, SafetyStock, routing_problems, tariff_of
 from pipelines.config_sites import routing_sites
 from pipelines.problems import ProblemError
 from warehouse_routing.policy import Policy, Strategy
@@ -62,6 +62,7 @@ class Scenario:
 
     Attributes:
         stock: Free units to set, and `more`: to add, at the window's beginning.
+        spare: Units of a SKU that are free because another safety stock is kept than today's.
     """
 
     name: str
@@ -70,10 +71,12 @@ class Scenario:
     stock: Mapping[Position, int] = field(default_factory=dict)
     more: Mapping[Position, int] = field(default_factory=dict)
     hold: timedelta = timedelta()
+    spare: Callable[[str], int] = lambda _sku: 0
 
     def free(self, known: Mapping[Position, int]) -> dict[Position, int]:
         """What is free when the window begins."""
-        found = {**known, **self.stock}
+        found = {position: units + self.spare(position[1]) for position, units in known.items()}
+        found |= dict(self.stock)
         for position, units in self.more.items():
             found[position] = found.get(position, 0) + units
         return found
@@ -96,9 +99,14 @@ def changed(config: HubConfig, changes: Changes) -> Scenario:
     sites = routing_sites(config.model_copy(update={"warehouses": (*kept, *added)}))
     if not sites:
         raise ProblemError("every warehouse is closed; leave one open, or add one")
-    policy = config.routing_policy() if changes.policy is None else _policy(config, changes.policy)
+    policy, safety = _policy(config, changes.policy, (*config.warehouses, *added))
+    today = config.routing.safety_stock
     fixed, more = _stock(changes.stock, {site.code for site in sites}) if changes.stock else ({}, {})
-    return Scenario(_name(changes, added), policy, sites, fixed, more, changes.hold)
+
+    def spare(sku: str) -> int:
+        return today.units(sku) - safety.units(sku)
+
+    return Scenario(_name(changes, added), policy, sites, fixed, more, changes.hold, spare)
 
 
 def _name(changes: Changes, added: Sequence[Warehouse]) -> str:
@@ -119,15 +127,25 @@ def _check_codes(config: HubConfig, added: Sequence[Warehouse], closed: Sequence
             raise ProblemError(f"there is a warehouse {one.code!r} already; give the added one another code")
 
 
-def _policy(config: HubConfig, wanted: str) -> Policy:
+def _policy(
+    config: HubConfig, wanted: str | None, warehouses: Sequence[Warehouse]
+) -> tuple[Policy, SafetyStock]:
+    """The policy that is wanted, today's if None is, and the safety stock that goes with it."""
+    if wanted is None:
+        return config.routing_policy(), config.routing.safety_stock
     if Path(wanted).is_file():
         document = _document(Path(wanted))
         section = document.get("routing", document)
         routing = _checked(Routing, section, Path(wanted))
         tariff, problems = tariff_of(routing, Path(wanted).parent)
+        channels = [one.name for one in config.connections if one.kind == "channel"]
+        problems = [*problems, *routing_problems(routing, warehouses, channels, tariff)]
+        if routing.currency != config.routing.currency:
+            ours = config.routing.currency
+            problems.append(f"its currency is {routing.currency}, the hub's is {ours}: write {ours}.")
         if problems:
             raise ProblemError(f"{wanted}: " + " ".join(problems))
-        return routing.policy(tariff)
+        return routing.policy(tariff), routing.safety_stock
     try:
         strategy = OTHER_NAMES.get(wanted) or Strategy(wanted)
     except ValueError:
@@ -136,7 +154,7 @@ def _policy(config: HubConfig, wanted: str) -> Policy:
     policy = config.routing_policy()
     if strategy is Strategy.RANKED_SITES and not policy.ranking:
         raise ProblemError("ranked_sites needs a ranking; list warehouse codes under routing.ranking")
-    return replace(policy, strategies=(strategy,), overrides=())
+    return replace(policy, strategies=(strategy,), overrides=()), config.routing.safety_stock
 
 
 def _added(path: Path) -> tuple[Warehouse, ...]:

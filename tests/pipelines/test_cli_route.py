@@ -83,7 +83,11 @@ def test_policies_trade_cost_for_what_they_are_named_after(folder: Path) -> None
     assert found["cheapest"]["cost"] <= 1.002 * min(figures["cost"] for figures in found.values())
     # under the other two, leaving a unit is dearer than any parcel
     assert found["fewest_parcels"]["units_backordered"] <= found["cheapest"]["units_backordered"]
-    assert found["fewest_parcels"]["gap_percent"] is None
+    for figures in found.values():
+        assert figures["lower_bound"] <= min(one["cost"] for one in found.values())
+        assert figures["gap_percent"] == pytest.approx(
+            100 * (figures["cost"] / figures["lower_bound"] - 1), abs=1e-3
+        )
 
 
 def test_a_folder_without_tables_is_one_clear_line(tmp_path: Path) -> None:

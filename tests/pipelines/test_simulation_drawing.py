@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.config import HubConfig, load_config
+from pipelines.config_routing import SafetyStock
 from pipelines.problems import ProblemError
 from pipelines.sandbox_secrets import sandbox_environ
 from pipelines.simulation.charts import Bar, draw_bars, draw_groups
@@ -96,6 +97,28 @@ def test_a_policy_file_is_a_routing_section(config: HubConfig, tmp_path: Path) -
     assert (policy.strategies, policy.max_sites) == ((Strategy.FASTEST, Strategy.CHEAPEST), 2)
     file.write_text("strategy: cheepest\n")
     with pytest.raises(ProblemError, match=r"policy\.yaml: strategy"):
+        changed(config, Changes(policy=str(file)))
+
+
+def test_a_policy_file_brings_its_own_safety_stock(config: HubConfig, tmp_path: Path) -> None:
+    """The hub keeps 1 spoon and 2 of all else back; the scenario 5 of all."""
+    kept = SafetyStock(default=2, skus={"SPOON": 1})
+    config = config.model_copy(update={"routing": config.routing.model_copy(update={"safety_stock": kept})})
+    known = {("LYS", "SPOON"): 10, ("LYS", "MUG"): 10}
+    file = tmp_path / "policy.yaml"
+    file.write_text(f"currency: {config.routing.currency}\nsafety_stock: {{default: 5}}\n")
+    assert changed(config, Changes(policy=str(file))).free(known) == {("LYS", "SPOON"): 6, ("LYS", "MUG"): 7}
+    assert changed(config, Changes(policy="nearest")).free(known) == known
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [("currency: CHF", "its currency is CHF"), ("ranking: [NOWHERE]", "there is no warehouse 'NOWHERE'")],
+)
+def test_a_policy_file_must_fit_the_hub(config: HubConfig, tmp_path: Path, text: str, complaint: str) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(text)
+    with pytest.raises(ProblemError, match=complaint):
         changed(config, Changes(policy=str(file)))
 
 

@@ -20,9 +20,10 @@ from pipelines.problems import ProblemError
 from pipelines.sandbox_secrets import hub_environ
 from pipelines.services.cycle import run_cycle
 from pipelines.simulation.answer import answer_of
+from pipelines.simulation.figures import Figures, what_happened
 from pipelines.simulation.page import page_of
 from pipelines.simulation.play import Request, Simulation, simulate
-from pipelines.simulation.scenario import Changes
+from pipelines.simulation.scenario import Changes, as_configured
 from pipelines.simulation.shelves import rebuild_stock
 from pipelines.simulation.window import read_window
 from sandbox.catalogue_csv import write_catalogue
@@ -94,6 +95,21 @@ def test_the_same_policy_and_stock_come_near_what_happened(as_it_was: Simulation
     assert replayed.parcels == pytest.approx(happened.parcels, rel=0.1)
     assert replayed.cost_minor == pytest.approx(happened.cost_minor, rel=0.1)
     assert replayed.units_waiting == pytest.approx(happened.units_waiting, abs=3)
+
+
+def test_what_left_on_time_is_told_of_what_happened(past: Past, as_it_was: Simulation) -> None:
+    """However it was planned. A replay hands nothing over."""
+    with past.hub.store.read() as tx:
+        window = read_window(tx, as_it_was.since, as_it_was.until)
+
+    def figures(delay: timedelta) -> Figures:
+        left = [replace(one, handed_over=one.due_at + delay) for one in window.parcels if one.due_at]
+        return what_happened(replace(window, parcels=tuple(left)), as_configured(past.hub.config))[0]
+
+    assert figures(timedelta()).left_on_time == figures(timedelta()).left > 0
+    assert figures(timedelta(days=3)).left_on_time_percent == 0
+    assert figures(timedelta(days=3)).on_time == figures(timedelta()).on_time
+    assert as_it_was.replayed.figures.left_on_time_percent is None
 
 
 def test_no_plan_costs_less_than_the_bound(as_it_was: Simulation, without_lyon: Simulation) -> None:

@@ -63,7 +63,9 @@ def test_a_folder_reads_like_its_frames(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("policy", ["cheapest", "nearest", "fewest_parcels"])
 def test_each_policy_serves_what_can_be_served(policy: str) -> None:
-    assert route_frames(tables(), COSTS, policy=policy).units_backordered == 4
+    answer = route_frames(tables(), COSTS, policy=policy)
+    assert answer.units_backordered == 4
+    assert 0 < answer.lower_bound <= route_frames(tables(), COSTS).cost <= answer.cost
 
 
 @pytest.mark.parametrize("policy", ["fastest", "ranked_sites", "stay_in_market", "best"])
