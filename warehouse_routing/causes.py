@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from warehouse_routing.landscape import EXCLUDED, OPEN
+from warehouse_routing.landscape import ENOUGH, EXCLUDED, OPEN
 from warehouse_routing.objective import Measure
 from warehouse_routing.one_order import Shelves
 from warehouse_routing.plan import Backorder, Cause
@@ -71,6 +71,8 @@ def _barred(measure: Measure, n: int, at: int) -> Cause | None:
         return None
     if OPEN in shut:
         return Cause.GOODS
+    if ENOUGH in shut:
+        return Cause.SPLIT
     return Cause.EXCLUDED if EXCLUDED in shut else Cause.COUNTRY
 
 

@@ -83,8 +83,8 @@ class Landscape:
         return Quote(price - late_price * int(late), self.services.names[s], arrives, late)
 
 
-CAUSES = (None, Cause.COUNTRY, Cause.EXCLUDED)
-OPEN, COUNTRY, EXCLUDED = range(3)
+CAUSES = (None, Cause.COUNTRY, Cause.EXCLUDED, Cause.SPLIT)
+OPEN, COUNTRY, EXCLUDED, ENOUGH = range(4)
 
 
 def landscape_of(problem: Problem, orders: Sequence[Prepared]) -> Landscape:
@@ -245,4 +245,6 @@ def _shut(orders: Sequence[Prepared], sites: Sequence[Site]) -> Ints:
                 shut[n, w] = EXCLUDED
             elif not site.serves(one.order.country_code, one.order.postal_code):
                 shut[n, w] = COUNTRY
+            elif one.further_sites == 0 and site.code not in one.order.given:
+                shut[n, w] = ENOUGH
     return shut

@@ -148,7 +148,7 @@ def measure_of(land: Landscape) -> Measure:
     per_parcel, per_unit = np.zeros(shape), np.zeros(shape)
     money, worst = np.ones(shape[0]), np.zeros(shape[0])
     most = tuple(
-        min(one.rules.most_sites or len(parts), len(parts), shape[1]) or 1
+        min(one.further_sites or one.rules.most_sites or len(parts), len(parts), shape[1]) or 1
         for one, parts in zip(land.orders, portions, strict=True)
     )
     for rules, rows in _by_rules(land.orders):

@@ -155,7 +155,7 @@ class Plan:
     """Decisions, in the order of their turn, and how good they are together.
 
     The bound, and so the gap, hold given what is settled before: which substitutes go, and which orders that
-    wait for scarce goods have their turn first. `max_sites` holds for this decision, whatever shipped before.
+    wait for scarce goods have their turn first.
 
     Attributes:
         cost: Of all orders, in money.

@@ -104,7 +104,8 @@ class Policy:
         strategies: What counts, most important first.
         split: Whether one order may come from several sites.
         split_lines: Whether the units of one line may come from several sites, or wait in part.
-        max_sites: The most sites of one order, or None for no limit; one if `split` is False.
+        max_sites: The most sites of one order, with those that have parcels of it already; None for no limit.
+            One in each decision if `split` is False.
         ranking: Site codes, best first, for `ranked_sites`; sites that are not named come last.
         markets: Groups of country codes that count as one market; a country in none is a market by itself.
         substitutes: By SKU, what may be sent instead of it where there is too little of it, best first.

@@ -30,6 +30,12 @@ class Prepared:
     held_back: tuple[Backorder, ...]
     replaced: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def further_sites(self) -> int | None:
+        """How many sites may get parcels of it beside those that have some; None for any number."""
+        most = self.rules.max_sites if self.rules.split else None
+        return None if most is None else max(0, most - len(self.order.given))
+
 
 def turn(order: OrderToRoute) -> tuple[bool, datetime, datetime, int]:
     """Backorders first, then by promise, then by age."""

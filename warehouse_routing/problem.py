@@ -188,6 +188,7 @@ class OrderToRoute:
         excluded: Sites that must not ship it: their WMS has refused it, or given it up.
         standing: What was given to sites and may still be moved; `lines` include these units, and neither
             the problem's stock nor its free parcels do.
+        given: Sites that have parcels of it which stay there or have left: `max_sites` counts them too.
     """
 
     order_id: int
@@ -203,6 +204,7 @@ class OrderToRoute:
     deliver_by: datetime | None = None
     excluded: frozenset[str] = frozenset()
     standing: tuple[Standing, ...] = ()
+    given: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "postal_code", "".join(self.postal_code.split()).upper())

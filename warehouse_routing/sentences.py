@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from zoneinfo import ZoneInfo
 
 from normalization.money import Money
-from warehouse_routing.landscape import EXCLUDED
+from warehouse_routing.landscape import ENOUGH, EXCLUDED
 from warehouse_routing.objective import Measure
 from warehouse_routing.plan import Assignment, Backorder, Candidate, Cause, NextBest, ScarcePrice
 
@@ -16,6 +16,8 @@ def shut(measure: Measure, n: int, w: int) -> str:
     order, site = measure.land.orders[n].order, measure.land.sites[w]
     if measure.land.shut[n, w] == EXCLUDED:
         return "has refused the order"
+    if measure.land.shut[n, w] == ENOUGH:
+        return f"would be one site more than max_sites allows ({', '.join(sorted(order.given))} have parcels)"
     if site.countries is not None and order.country_code not in site.countries:
         return "does not ship to the country"
     if not measure.land.usable[:, n, w].any():

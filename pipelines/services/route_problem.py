@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, func, select
 
 from order_store.dialects import rows_where
+from order_store.picklists import State
 from order_store.routing import refusals
 from order_store.schema.catalogue import skus
 from order_store.schema.fulfilment import picklists
@@ -92,9 +93,10 @@ def _open_orders(tx: Connection, wanted: Collection[int] | None, now: datetime) 
     keys: list[int] = list(tx.scalars(query))
     ids = [key for key in keys if wanted is None or key in wanted]
     lines, components = _by_order(tx, order_lines, ids), _by_order(tx, line_components, ids)
-    refused = refusals(tx, now - REFUSED_FOR)
+    refused, given = refusals(tx, now - REFUSED_FOR), _sites_given(tx, ids)
     for row in _rows(tx, ids):
-        if found := _known(row, lines[row.id], components[row.id], refused.get(row.id, frozenset())):
+        excluded = refused.get(row.id, frozenset())
+        if found := _known(row, lines[row.id], components[row.id], excluded, given=given[row.id]):
             yield found
 
 
@@ -117,6 +119,7 @@ def _known(
     parts: Sequence[Mapping[str, Any]],
     excluded: frozenset[str],
     movable: tuple[Movable, ...] = (),
+    given: frozenset[str] = frozenset(),
 ) -> Known | None:
     per_unit: dict[int, list[Component]] = defaultdict(list)
     for part in parts:
@@ -153,6 +156,7 @@ def _known(
         deliver_by=row.deliver_by,
         excluded=excluded,
         standing=tuple(one.standing(ids) for one in movable),
+        given=given,
     )
     return Known(
         row,
@@ -176,6 +180,15 @@ def _holds_all(lines: Sequence[OpenLine], numbers: Mapping[str, int], movable: S
             if one.components.get(number, {}) != asked:
                 return False
     return True
+
+
+def _sites_given(tx: Connection, ids: Sequence[int]) -> Mapping[int, frozenset[str]]:
+    """The warehouses that have parcels of orders, or have sent some."""
+    found: dict[int, frozenset[str]] = defaultdict(frozenset)
+    for row in rows_where(tx, picklists, picklists.c.order_id, ids):
+        if row["state"] not in (State.CANCELLED, State.EXCEPTION):
+            found[row["order_id"]] |= {row["warehouse"]}
+    return found
 
 
 def _parcels_planned(tx: Connection, now: datetime) -> dict[str, dict[date, int]]:

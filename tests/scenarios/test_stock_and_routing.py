@@ -168,6 +168,18 @@ def test_s26_with_the_nearest_first_it_is_two_sites_at_most(open_stage: OpenStag
     assert allocated(stage) == {"LYS": 2, "BER": 3}
 
 
+def test_s26_what_had_to_wait_comes_from_no_further_site(open_stage: OpenStage) -> None:
+    nearest = by_strategy("nearest", max_sites="2")
+    stage = open_stage("shopify-eu", "tryton-lyon", "shipbob-us", config=nearest)
+    stock = {"LYS": 2, "BER": 2, "ORD": 1}
+    stage.set_stock(SPOON, stock)
+    stage.read_stock("shipbob-us")
+    ready(stage, stock, [[(SPOON, 5)]])
+    for _ in range(2):
+        route_orders(stage.hub)
+    assert allocated(stage) == {"LYS": 2, "BER": 2}
+
+
 @pytest.mark.parametrize(
     ("strategy", "sites", "cost"), [("cheapest", {"LYS", "BER"}, 1591), ("fewest_parcels", {"ORD"}, 2256)]
 )

@@ -214,6 +214,20 @@ def test_a_limit_on_sites_leaves_the_rest_waiting(problem: Make, site: At, order
     assert decided.backorders == (Backorder("1", 1, Cause.SPLIT),)
 
 
+def test_sites_that_have_parcels_of_an_order_count(problem: Make, site: At, order: Order, line: Line) -> None:
+    sites = tuple(site(code, "lyon") for code in "abc")
+    stock = {("a", "MUG"): 1, ("b", "MUG"): 1, ("c", "MUG"): 1}
+    rest = order(1, line("1", 3), given=frozenset("a"))
+    decided = only(problem(sites, stock, rest, max_sites=2))
+    assert [len(decided.assignments), decided.backorders] == [1, (Backorder("1", 2, Cause.SPLIT),)]
+    full = only(problem(sites, stock, order(1, line("1", 3), given=frozenset("ab")), max_sites=2))
+    assert given(full) == {"a": {"1": 1}, "b": {"1": 1}}
+    (third,) = [one for one in full.candidates if one.site == "c"]
+    assert third.ruled_out[0] == "would be one site more than max_sites allows (a, b have parcels)"
+    apart = only(problem(sites[2:], stock, order(1, line("1", 1), given=frozenset("ab")), max_sites=2))
+    assert apart.backorders == (Backorder("1", 1, Cause.SPLIT),)
+
+
 def test_a_site_that_does_not_serve_the_country_is_passed_over(problem: Make, site: At, order: Order) -> None:
     sites = (site("lyon", countries=frozenset({"DE"})), site("chicago", countries=frozenset({"US", "FR"})))
     stock = {("lyon", "MUG"): 9, ("chicago", "MUG"): 9}
