@@ -43,12 +43,15 @@ class Parser:
 
     Attributes:
         vendor: The folder of the vendor's public payloads.
+        shape: What its records are.
+        refuses: What it may raise.
     """
 
     name: str
     vendor: str
     parse: Callable[[bytes], list[Record]] = field(repr=False)
     shape: Any = field(repr=False)
+    refuses: tuple[type[Exception], ...] = (NormalizationError,)
 
 
 def parsers() -> Mapping[str, Parser]:
@@ -98,15 +101,16 @@ def judge(parser: Parser, raw: bytes) -> Verdict:
     """Parse one input and hold the result against its promises.
 
     Raises:
-        Exception: Whatever the mapping raises besides its own NormalizationError, TimeoutError if it does
-            not end, and BrokenPromiseError: each is a fault of the mapping.
+        Exception: Whatever the parser raises besides what it refuses with, TimeoutError if it does
+            not end, and BrokenPromiseError: each is a fault of the parser.
     """
     try:
         with _limited():
             records = parser.parse(raw)
-    except NormalizationError as error:
-        _promise(bool(error.message), "a refusal says why")
-        error.message.encode()
+    except parser.refuses as error:
+        told = error.message if isinstance(error, NormalizationError) else str(error)
+        promise(bool(told), "a refusal says why")
+        told.encode()
         return Verdict.QUARANTINED
     for record in records:
         check(record, parser.shape)
@@ -116,7 +120,7 @@ def judge(parser: Parser, raw: bytes) -> Verdict:
 @contextmanager
 def _limited() -> Iterator[None]:
     def over(_signal: int, _frame: FrameType | None) -> None:
-        raise TimeoutError("the mapping does not end")
+        raise TimeoutError("the parser does not end")
 
     before = signal.signal(signal.SIGALRM, over)
     signal.setitimer(signal.ITIMER_REAL, LONGEST)
@@ -130,18 +134,18 @@ def _limited() -> Iterator[None]:
 def check(record: Record, shape: Any) -> None:  # noqa: ANN401 -- a type of any form
     """Hold a record against its definition: types, round trip, UTC, whole amounts that add up."""
     again = msgspec.json.decode(msgspec.json.encode(record), type=shape)
-    _promise(again == record, "encoded and decoded it is the same")
+    promise(again == record, "encoded and decoded it is the same")
     _plain(record)
     if isinstance(record, CanonicalOrder):
         _order(record)
     elif isinstance(record, tuple):
         for level in record:
-            _promise(bool(level.site) and bool(level.sku), "a level names its site and SKU")
+            promise(bool(level.site) and bool(level.sku), "a level names its site and SKU")
     elif isinstance(record, WmsShipment):
-        _promise(bool(record.wms_id), "a shipment has an id")
+        promise(bool(record.wms_id), "a shipment has an id")
     else:
         moments = [event.occurred_at for event in record.events]
-        _promise(moments == sorted(moments), "events are in order")
+        promise(moments == sorted(moments), "events are in order")
 
 
 def _plain(value: Any) -> None:  # noqa: ANN401 -- a record's part of any type
@@ -150,44 +154,43 @@ def _plain(value: Any) -> None:  # noqa: ANN401 -- a record's part of any type
     if kind in (str, bool, NoneType, UnsetType):
         return
     if kind is int:
-        _promise(-LARGEST <= value < LARGEST, "a number fits 64 bit")
+        promise(-LARGEST <= value < LARGEST, "a number fits 64 bit")
     elif kind is tuple:
         for part in value:
             _plain(part)
     elif kind is datetime:
-        _promise(value.utcoffset() == timedelta(), "a time is UTC")
+        promise(value.utcoffset() == timedelta(), "a time is UTC")
     elif kind is Money:
-        _promise(
-            value.minor.__class__ is int and -LARGEST <= value.minor < LARGEST, "money is a whole number"
-        )
+        promise(value.minor.__class__ is int and -LARGEST <= value.minor < LARGEST, "money is a whole number")
         exponent(value.currency)
     elif isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
             _plain(getattr(value, name))
     else:
-        _promise(isinstance(value, StrEnum), f"{kind.__name__} has no place in a record")
+        promise(isinstance(value, StrEnum), f"{kind.__name__} has no place in a record")
 
 
 def _order(order: CanonicalOrder) -> None:
-    _promise(bool(order.external_id) and bool(order.number), "an order has an id and a number")
+    promise(bool(order.external_id) and bool(order.number), "an order has an id and a number")
     for line in order.lines or ():
-        _promise(
+        promise(
             min(line.ordered, line.cancelled, line.fulfilled, line.returned) >= 0, "units are not negative"
         )
-        _promise(line.cancelled <= line.ordered, "no more is cancelled than was ordered")
-        _promise(line.total == line.net + line.tax, "a line's total is net and tax")
+        promise(line.cancelled <= line.ordered, "no more is cancelled than was ordered")
+        promise(line.total == line.net + line.tax, "a line's total is net and tax")
         sold = line.total if order.taxes_included else line.net
-        _promise(line.gross - line.discount == sold, "gross less discount is what was sold for")
+        promise(line.gross - line.discount == sold, "gross less discount is what was sold for")
     parts = (order.lines, order.shipping, order.charges)
     rows = [row for part in parts for row in part or ()]
     for row in rows:
-        _promise(row.total == row.net + row.tax, "a row's total is net and tax")
-        _promise(row.total.currency == order.currency, "a row is in the order's currency")
+        promise(row.total == row.net + row.tax, "a row's total is net and tax")
+        promise(row.total.currency == order.currency, "a row is in the order's currency")
     if order.totals is not UNSET and UNSET not in parts:
         together = sum(row.total.minor for row in rows)
-        _promise(together == order.totals.total.minor, "the rows add up to the total")
+        promise(together == order.totals.total.minor, "the rows add up to the total")
 
 
-def _promise(kept: bool, promise: str) -> None:
+def promise(kept: bool, told: str) -> None:
+    """Raise BrokenPromiseError if a promise is not kept."""
     if not kept:
-        raise BrokenPromiseError(promise)
+        raise BrokenPromiseError(told)

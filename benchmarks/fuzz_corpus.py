@@ -26,12 +26,17 @@ PER_STREAM = 25
 
 @dataclass(frozen=True)
 class Seed:
-    """A payload to begin with, decoded once."""
+    """A payload to begin with, decoded once.
+
+    Attributes:
+        head: What stands before it in each input made of it, and is never mutated.
+    """
 
     source: str
     raw: bytes
     document: Json
     places: Sequence[Place]
+    head: bytes = b""
 
 
 @dataclass(frozen=True)

@@ -152,12 +152,19 @@ def _inside(value: Json) -> Iterable[tuple[Step, Json]]:
 
 
 def mutated(document: Json, paths: Sequence[Path], random: Random) -> bytes:
-    """One payload made of a document by up to four changes, and now and then broken as bytes."""
+    """One payload made of a document by up to four changes, and now and then broken as bytes.
+
+    A document without places, as bytes that are no JSON are, is broken as bytes always.
+    """
     chosen = document
-    if paths:
-        for _ in range(random.choice((1, 1, 1, 2, 2, 3, 4))):
-            change = random.choice(CHANGES)
-            chosen = change(chosen, random.choice(paths), paths, random)
+    if not paths:
+        raw = _encoded(document)
+        for _ in range(random.choice((1, 1, 2, 4))):
+            raw = _spliced(raw, random) if random.random() < 0.2 else _broken(raw, random)
+        return raw
+    for _ in range(random.choice((1, 1, 1, 2, 2, 3, 4))):
+        change = random.choice(CHANGES)
+        chosen = change(chosen, random.choice(paths), paths, random)
     raw = _encoded(chosen)
     return _broken(raw, random) if random.random() < 0.12 else raw
 
@@ -318,6 +325,12 @@ def _broken(raw: bytes, random: Random) -> bytes:
     else:
         body[place:place] = random.choice((b"\x00", b"\xff", b'"', b",", b"}", b"\xef\xbb\xbf", b"0"))
     return bytes(body)
+
+
+def _spliced(raw: bytes, random: Random) -> bytes:
+    """A piece of it again, in another place."""
+    start, place = random.randrange(len(raw) + 1), random.randrange(len(raw) + 1)
+    return raw[:place] + raw[start : start + random.choice((1, 4, 64, 1024))] + raw[place:]
 
 
 def settings_of(connector: str) -> Mapping[str, str]:

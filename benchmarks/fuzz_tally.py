@@ -74,7 +74,7 @@ def summed(by_parser: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
 def table(by_parser: Mapping[str, Mapping[str, int]], kept: list[str]) -> str:
     """The counts for people, and the files that were kept."""
     rows = {**by_parser, "all": summed(by_parser)}
-    lines = ["parser".ljust(24) + "".join(name.rjust(13) for name in COLUMNS)]
+    lines = ["parser".ljust(32) + "".join(name.rjust(13) for name in COLUMNS)]
     for name, figures in rows.items():
-        lines.append(name.ljust(24) + "".join(f"{figures[key]:>13,}" for key in COLUMNS))
+        lines.append(name.ljust(32) + "".join(f"{figures[key]:>13,}" for key in COLUMNS))
     return "\n".join([*lines, *kept])

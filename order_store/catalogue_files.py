@@ -6,7 +6,7 @@ of them.
 """
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,8 @@ from order_store.schema.base import EPOCH
 from order_store.schema.catalogue import kit_components, sku_aliases, skus
 
 Row = dict[str, Any]
+LONGEST_NUMBER = 9
+"""Digits of a size or a count; PostgreSQL's whole numbers end soon after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +96,10 @@ def _rows(folder: Path, file: _File, bad: list[BadRow]) -> Iterator[tuple[int, R
         return
     with path.open(encoding="utf-8-sig", newline="") as text:
         reader = csv.DictReader(text)
-        columns = reader.fieldnames or []
-        missing = [name for name in file.required if name not in columns]
-        unknown = [name for name in columns if name not in (*file.required, *file.optional)]
-        if missing or unknown:
-            words = [f"column {name} is missing" for name in missing]
-            words += [f"column {name} is not known" for name in unknown]
-            bad.append(BadRow(file.name, 1, "; ".join(words)))
-            return
         try:
+            if wrong := _wrong_heading(reader.fieldnames or (), file):
+                bad.append(BadRow(file.name, 1, wrong))
+                return
             for raw in reader:
                 try:
                     yield reader.line_num, _read(raw, file)
@@ -112,10 +109,20 @@ def _rows(folder: Path, file: _File, bad: list[BadRow]) -> Iterator[tuple[int, R
             bad.append(BadRow(file.name, reader.line_num + 1, f"cannot be read from here on: {error}"))
 
 
+def _wrong_heading(columns: Sequence[str], file: _File) -> str:
+    words = [f"column {name} is missing" for name in file.required if name not in columns]
+    known = (*file.required, *file.optional)
+    words += [f"column {name} is not known" for name in columns if name not in known]
+    return "; ".join(words)
+
+
 def _read(raw: Mapping[str | None, Any], file: _File) -> Row:
     if None in raw or None in raw.values():
         raise ValueError("it has another number of columns than the heading")
     text = {str(name): value.strip() for name, value in raw.items()}
+    for name, value in text.items():
+        if "\0" in value:
+            raise ValueError(f"{name} holds a NUL character, which no database takes")
     for name in file.required:
         if not text[name]:
             raise ValueError(f"{name} is empty")
@@ -133,15 +140,19 @@ def _moment(text: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is no date; write it as 2026-11-01") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _whole(text: Mapping[str, str], name: str) -> int | None:
     given = text.get(name, "")
     if not given:
         return None
+    if len(given) > LONGEST_NUMBER:
+        raise ValueError(
+            f"{name} has {len(given)} characters; write a whole number of {LONGEST_NUMBER} digits at most"
+        )
     if not given.isascii() or not given.isdigit() or int(given) == 0:
         raise ValueError(f"{name} is {given!r}; write a whole number above 0")
     return int(given)
