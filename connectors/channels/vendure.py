@@ -156,7 +156,7 @@ class Vendure:
         found = self._fulfilment(body)
         if found is None or found["state"] == "Pending":
             return None
-        return WriteResult(Outcome.APPLIED, found["id"])
+        return WriteResult(Outcome.APPLIED, _word(found["id"]))
 
     def _confirm(self, body: Json) -> WriteResult:
         """Confirm a shipped parcel: one fulfilment, moved to Shipped.
@@ -170,13 +170,13 @@ class Vendure:
         if found["__typename"] == "ItemsAlreadyFulfilledError":
             return WriteResult(Outcome.APPLIED)
         if found["__typename"] != "Fulfillment":
-            return WriteResult(Outcome.REJECTED, reason=found["errorCode"])
+            return WriteResult(Outcome.REJECTED, reason=_word(found["errorCode"]))
         if found["state"] == "Pending":
             data = self._ask(TRANSITION, {"id": found["id"], "state": "Shipped"}, mutation=True)
             moved = data["transitionFulfillmentToState"]
             if moved["__typename"] != "Fulfillment":
-                return WriteResult(Outcome.REJECTED, found["id"], moved["errorCode"])
-        return WriteResult(Outcome.APPLIED, found["id"])
+                return WriteResult(Outcome.REJECTED, _word(found["id"]), _word(moved["errorCode"]))
+        return WriteResult(Outcome.APPLIED, _word(found["id"]))
 
     def _cancel(self, body: Json) -> WriteResult:
         """Cancel units that no fulfilment has, down to what is to remain of each line.
@@ -216,7 +216,7 @@ class Vendure:
         if done["__typename"] == "QuantityTooGreatError":
             raise Transient(f"{self.connection}: order {body['order_id']} changed before it was cancelled")
         if done["__typename"] != "Order":
-            return WriteResult(Outcome.REJECTED, reason=done["errorCode"])
+            return WriteResult(Outcome.REJECTED, reason=_word(done["errorCode"]))
         return WriteResult(Outcome.APPLIED)
 
     def _pages(self, order_filter: Json, bookmark: str | None) -> Iterator[Page]:
@@ -320,6 +320,11 @@ def _filter(stream: str, window: Window) -> Json:
     if stream == "orders_created":
         return placed | {"orderPlacedAt": span}
     return placed | {"state": {"notIn": [DRAFT, *FINISHED_STATES]}}
+
+
+def _word(value: Json) -> str | None:
+    """An id or a code as text, whatever an answer holds there."""
+    return None if value is None else str(value)
 
 
 def _iso(moment: datetime) -> str:

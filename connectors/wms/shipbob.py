@@ -155,6 +155,8 @@ class ShipBob:
             answer = self._transport.send(Request("GET", f"{API}/inventory-level/locations", params=query))
             body = answer.json()
             items = _listed(body.get("items"))
+            if any(item["inventory_id"] in (None, "") for item in items):
+                raise StreamBroken(f"{self.connection}: a level of stock names no inventory item")
             lots = self._lots_of([item["inventory_id"] for item in items])
             records = tuple(
                 RawRecord(
