@@ -218,7 +218,7 @@ class Landing:
             envelope = _DECODER.decode(body)
             self._blobs.note(why, [envelope])
             payload = next(self._blobs.opened([envelope]))
-        except (struct.error, msgspec.DecodeError, zstandard.ZstdError, SealBroken) as error:
+        except (struct.error, *_UNREADABLE, zstandard.ZstdError, SealBroken) as error:
             raise LandingDamaged(f"{path} holds no record at {offset}") from error
         if payload is None:
             raise RecordErased(f"the record at {offset} of {path} was erased: its key is destroyed")
@@ -365,7 +365,7 @@ def _envelopes(content: bytes) -> tuple[list[Envelope], list[int], str]:
             offsets.append(position)
             position = start + length
         said = _END.unpack_from(content, position)[1]
-    except (struct.error, msgspec.DecodeError):
+    except (struct.error, *_UNREADABLE):
         return envelopes, offsets, f"is cut off or damaged after {len(envelopes)} records"
     wrong = said != len(envelopes)
     told = f"says another number of records than the {len(envelopes)} it holds"
@@ -373,3 +373,5 @@ def _envelopes(content: bytes) -> tuple[list[Envelope], list[int], str]:
 
 
 _DECODER = msgspec.msgpack.Decoder(Envelope)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+"""What msgspec raises for bytes that are no envelope."""

@@ -9,13 +9,15 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import zstandard
 
 from order_store.cards import without_card_data
 from order_store.personal import KeysAbsentError
+from order_store.schema.base import to_micros
 from order_store.sealing import is_sealed, nonces, place_of, seal, unseal
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class Envelope(msgspec.Struct, array_like=True, gc=False):
     stream: str
     external_id: str
     sequence: int
-    observed_us: int
+    observed_us: Annotated[int, msgspec.Meta(ge=0, le=to_micros(datetime.max.replace(tzinfo=UTC)))]
     blob: bytes
 
 

@@ -10,6 +10,8 @@ import yaml
 Place = tuple[str | int, ...]
 """Where a value stands in the document: keys and list positions from the top."""
 
+LONGEST = 200_000
+"""Characters of a configuration: a hundred times a long one."""
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 
 
@@ -53,12 +55,23 @@ def read_document(path: Path) -> dict[str, Any]:
         raise UnreadableError(
             f"the file cannot be read ({error.strerror}). Copy hub.example.yaml to {path} and adapt it."
         ) from error
+    except UnicodeDecodeError as error:
+        raise UnreadableError(f"byte {error.start + 1} is no UTF-8. Save the file as UTF-8.") from error
+    if len(text) > LONGEST:
+        raise UnreadableError(f"the file has {len(text)} characters; a hub.yaml has {LONGEST} at most.")
     try:
         found = yaml.load(text, Loader=_Loader)  # noqa: S506 -- a SafeLoader with fewer plain types
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         at = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
         raise UnreadableError(f"{at}: {error.problem}. Mend the YAML there.") from error
+    except yaml.reader.ReaderError as error:
+        told = f"character {error.position + 1} is a control character"
+        raise UnreadableError(f"{told}. Remove it.") from error
+    except RecursionError as error:
+        raise UnreadableError("it nests without end. Mend the brackets or the indentation.") from error
+    except ValueError as error:
+        raise UnreadableError("it holds a number without end. Mend the number.") from error
     if not isinstance(found, dict):
         raise UnreadableError("the file holds no keys. Copy hub.example.yaml and adapt it.")
     return found
