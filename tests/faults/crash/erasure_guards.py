@@ -104,7 +104,7 @@ ERASURE_GUARDS: Mapping[str, ErasureGuard] = {
     ),
     "a list counts as applied when its keys are gone from the files": ErasureGuard(
         "erased",
-        _at("after commit", "erasure_lists.py:apply < pipelines/services/unclaimed.py"),
+        _at("after commit", "erasure_lists.py:apply < pipelines/key_ring.py"),
         _counted_first,
     ),
     "whose key is gone is not listed again": ErasureGuard(
