@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+INSTALL := install --quiet --no-compile # what is imported gets compiled then
 
 .PHONY: help audit sbom run test test-faults test-real try-real setup setup-dev dev check lint types lock bench clean
 
@@ -13,7 +14,7 @@ run: setup ## Set up, then play a merchant's days against the sandbox and compar
 	$(BIN)/orderhub demo
 
 test: setup-dev ## Set up, then run every test that needs no real shop
-	$(BIN)/python -m pytest -m "not real and not faults" -n $(or $(WORKERS),3) $(ARGS)
+	$(BIN)/python -m pytest -m "not real and not faults" -n $(or $(WORKERS),3) --dist worksteal $(ARGS)
 
 test-faults: setup-dev ## Kill, starve and attack the hub at a sample of points; at POINTS=300, or at all with ALL=1
 	$(if $(ALL),ORDERHUB_FAULTS=all) $(if $(POINTS),ORDERHUB_POINTS=$(POINTS)) \
@@ -69,15 +70,15 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.runtime: $(VENV)/bin/python requirements/runtime.txt pyproject.toml
-	$(PIP) install --quiet --require-hashes -r requirements/runtime.txt
-	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	$(PIP) $(INSTALL) --require-hashes -r requirements/runtime.txt
+	$(PIP) $(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
-	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	$(PIP) $(INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
 
 $(VENV)-sbom/.installed: requirements/sbom.txt
 	$(PYTHON) -m venv $(VENV)-sbom
-	$(VENV)-sbom/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes -r requirements/sbom.txt
+	$(VENV)-sbom/bin/python -m pip --disable-pip-version-check --no-input $(INSTALL) --require-hashes -r requirements/sbom.txt
 	@touch $@

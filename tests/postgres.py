@@ -44,12 +44,12 @@ def running_postgres() -> Iterator[str]:
 
 
 @contextmanager
-def empty_database(server_url: str) -> Iterator[str]:
-    """A new database on a running server, dropped afterwards."""
+def empty_database(server_url: str, template: str = "template1") -> Iterator[str]:
+    """A new database on a running server, dropped afterwards; as empty as its template."""
     plain = server_url.replace("postgresql+psycopg://", "postgresql://", 1)
     name = f"t{uuid4().hex}"
     with psycopg.connect(plain, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             yield server_url.replace("/postgres?", f"/{name}?", 1)
         finally:

@@ -1,5 +1,6 @@
 """The store's schema, revision by revision (Alembic)."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -34,7 +35,7 @@ def upgrade_store(store: Store, revision: str = "head") -> None:
     """`upgrade` for a store that is open. It does nothing where the revision is reached already."""
     with store.read() as tx:
         present = revision_of(tx)
-    if revision == "head" and present == ScriptDirectory.from_config(_config()).get_current_head():
+    if revision == "head" and present == _head():
         return
     with store.begin() as tx:
         if not store.is_sqlite:
@@ -60,6 +61,11 @@ def revision_of(tx: Connection) -> str | None:
 def is_known(revision: str) -> bool:
     """Whether this version of the hub knows a revision; a later version's it does not."""
     return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
+@cache
+def _head() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def _config() -> Config:

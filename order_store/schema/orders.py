@@ -104,7 +104,7 @@ order_lines = Table(
     units("picked"),
     units("shipped"),
     units("delivered"),
-    units("confirmed"),  # shipped units that the channel has accepted from the hub
+    units("confirmed"),  # shipped units that the hub has told the channel of, or is about to
     units("backordered"),  # units that wait for stock since the last routing
     units("cancelling"),  # of these, units that the channel was asked to cancel: nobody allocates them
     Column(

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,15 +27,13 @@ def postgres_store(postgres_server: str) -> Iterator[str]:
 def store_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database with the tables made and nothing in them."""
     if database == "sqlite":
-        url = f"sqlite:///{tmp_path / 'hub.db'}"
-        made = open_store(url)
-        made.create_all()
-    else:
-        url = request.getfixturevalue("postgres_store")
-        made = open_store(url)
-        names = ", ".join(metadata.tables)
-        with made.begin() as tx:
-            tx.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+        shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "hub.db")
+        return f"sqlite:///{tmp_path / 'hub.db'}"
+    url: str = request.getfixturevalue("postgres_store")
+    made = open_store(url)
+    names = ", ".join(metadata.tables)
+    with made.begin() as tx:
+        tx.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
     made.close()
     return url
 

@@ -191,7 +191,7 @@ OpenDesk = Callable[..., Desk]
 
 
 @pytest.fixture
-def open_desk(empty_url: str, tmp_path: Path) -> Iterator[OpenDesk]:
+def open_desk(migrated_url: str, tmp_path: Path) -> Iterator[OpenDesk]:
     """Opens a desk with some of the sandbox's connections."""
     with ExitStack() as stack:
 
@@ -204,7 +204,7 @@ def open_desk(empty_url: str, tmp_path: Path) -> Iterator[OpenDesk]:
             write_catalogue(world, tmp_path / "catalogue")
             environ = sandbox_environ(sandbox.url) | {
                 "ORDERHUB_CONFIG": str(CONFIG),
-                "ORDERHUB_STORE": empty_url,
+                "ORDERHUB_STORE": migrated_url,
                 "ORDERHUB_LANDING": str(tmp_path / "landing"),
                 "ORDERHUB_CATALOGUE": str(tmp_path / "catalogue"),
                 "ORDERHUB_STATE": str(tmp_path / "state"),

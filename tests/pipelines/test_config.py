@@ -335,7 +335,8 @@ def test_all_problems_are_told_at_once(load: Load) -> None:
     [
         ("", "the file holds no keys. Copy hub.example.yaml and adapt it."),
         ("a: 1\na: 2\n", "line 2, column 1: the key 'a' stands here twice. Mend the YAML there."),
-        ("a: [1\n", "line 2, column 1: expected ',' or ']', but got '<stream end>'. Mend the YAML there."),
+        ("a: [1\n", "line 2, column 1: did not find expected ',' or ']'. Mend the YAML there."),
+        ("a: " + "[" * 99_000, "line 1: it nests too deeply. Mend the brackets or the indentation."),
     ],
 )
 def test_a_file_that_is_no_yaml_says_where(problems: Problems, text: str, problem: str) -> None:

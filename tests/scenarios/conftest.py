@@ -1,6 +1,7 @@
 """A stage for the scenarios: the sandbox's vendors on a socket, and a hub that goes by their time."""
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -174,7 +175,7 @@ OpenStage = Callable[..., Stage]
 
 
 @pytest.fixture
-def open_stage(tmp_path: Path) -> Iterator[OpenStage]:
+def open_stage(tmp_path: Path, migrated_file: Path) -> Iterator[OpenStage]:
     """Opens a stage with some of the sandbox's connections; the rest says what its world is like."""
     with ExitStack() as stack:
 
@@ -192,6 +193,7 @@ def open_stage(tmp_path: Path) -> Iterator[OpenStage]:
             sandbox = stack.enter_context(Sandbox(world=world, vendors=vendors, simulation=simulation))
             folder = tmp_path / f"hub-{sandbox.port}"
             write_catalogue(world, folder / "catalogue")
+            shutil.copy(migrated_file, folder / "orders.db")
             environ = sandbox_environ(sandbox.url) | {
                 "ORDERHUB_STORE": f"sqlite:///{folder}/orders.db",
                 "ORDERHUB_LANDING": str(folder / "landing"),
