@@ -72,6 +72,7 @@ $(VENV)/bin/python:
 $(VENV)/.runtime: $(VENV)/bin/python requirements/runtime.txt pyproject.toml
 	$(PIP) $(INSTALL) --require-hashes -r requirements/runtime.txt
 	$(PIP) $(INSTALL) --no-deps --no-build-isolation --editable .
+	$(BIN)/python -c "from warehouse_routing.solver import make_ready; make_ready()"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt

@@ -36,6 +36,7 @@ class Decided:
         ways: [N] sites of each order's portions.
         bound: No plan is better, given who goes first.
         stock_price: [K][W], `room_price`: [W]: what one more would save.
+        readying: Seconds that went into compiling the solver: nobody's search is charged with them.
     """
 
     ways: list[Sites]
@@ -43,6 +44,7 @@ class Decided:
     stock_price: list[list[float]]
     room_price: list[float]
     complete: bool = True
+    readying: float = 0.0
 
 
 def plan(problem: Problem) -> Plan:
@@ -99,6 +101,7 @@ def _plan(problem: Problem, deadline: float) -> Plan:
     stock, room = [list(row) for row in shelves.units], list(shelves.room)
     decided = _decide(measure, costs, shelves, deadline)
     totals = (measure.order(n, way)[0] for n, way in enumerate(decided.ways))
+    deadline += decided.readying
     prices = decided.stock_price, decided.room_price
     others = Alternatives(measure, costs, shelves, stock, room, decided.ways, *prices, sum(totals), deadline)
     found = Explaining(measure, shelves, decided.ways, *prices, others).plan(decided.bound)
@@ -172,8 +175,10 @@ def _solve(
     deadline: float,
 ) -> Decided:
     # Imported here: it compiles its loops, and most decisions do without it.
-    from warehouse_routing.solver import solve
+    from warehouse_routing.solver import make_ready, solve
 
+    readying = make_ready()
+    deadline += readying
     # The solver's first steps are made for sums of a usual size: some tens for a unit that waits.
     scale = WAITING_SIZE / max(1e-9, max(float(measure.waiting[n]) for n in rest))
     batch = batch_of(measure, rest, [costs[n] for n in rest], shelves.units, shelves.limits(), scale)
@@ -190,7 +195,7 @@ def _solve(
     stock_price = (solution.stock_price.T / scale).tolist()
     bound = total_first + solution.lower_bound / scale
     room_price = (solution.capacity_price / scale).tolist()
-    return Decided(ways, bound, stock_price, room_price, solution.complete)
+    return Decided(ways, bound, stock_price, room_price, solution.complete, readying)
 
 
 def _polish(

@@ -2,7 +2,7 @@
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -184,10 +184,14 @@ def open_stage(tmp_path: Path, migrated_file: Path) -> Iterator[OpenStage]:
             seed: int = 3,
             plenty: bool = True,
             fickle: bool = False,
+            stocked: Collection[str] | None = None,
             start: datetime = START,
             config: Callable[[str], str] = str,
         ) -> Stage:
             world = build_world(seed, start=start, plenty=plenty)
+            if stocked is not None:  # the shelves are read in no time
+                for site in world.sites.values():
+                    site.stock = {sku: bins for sku, bins in site.stock.items() if sku in stocked}
             simulation = Simulation(world, fickle=fickle)
             vendors = open_vendors(world, connections)
             sandbox = stack.enter_context(Sandbox(world=world, vendors=vendors, simulation=simulation))

@@ -97,7 +97,7 @@ def test_s35_s48_a_picklist_that_was_sent_after_the_backup_is_not_sent_twice(
     open_stage: OpenStage, wms: str, tmp_path: Path
 ) -> None:
     """The backup says that it waits; the WMS has it."""
-    stage = open_stage(*CONNECTIONS)
+    stage = open_stage(*CONNECTIONS, stocked={SPOON})
     stage.set_stock(SPOON, {SITES[wms]: 50})
     order = stage.place("shopify-eu", lines=[(SPOON, 2)], country="FR")
     stage.wait(minutes=15)
@@ -124,7 +124,7 @@ def test_a_picklist_that_the_backup_never_heard_of_is_taken_over(
     open_stage: OpenStage, wms: str, tmp_path: Path
 ) -> None:
     """It was routed, sent, shipped and confirmed after the backup; other stock would route it elsewhere."""
-    stage = open_stage(*CONNECTIONS)
+    stage = open_stage(*CONNECTIONS, stocked={SPOON})
     stage.set_stock(SPOON, {SITES[wms]: 50})
     stage.cycle()
     make_backup(stage.hub, tmp_path / "backup")

@@ -31,7 +31,7 @@ CHANNEL, WMS, SITE = "shopify-eu", "tryton-lyon", "LYS"
 
 def shipped(open_stage: OpenStage, hours: float = 14) -> tuple[Any, Any]:
     """An order that Lyon has shipped; the channel was told, and UPS or DHL has the parcel."""
-    stage = open_stage(*CONNECTIONS)
+    stage = open_stage(*CONNECTIONS, stocked={SPOON})
     stage.set_stock(SPOON, {SITE: 50})
     order = stage.place(CHANNEL, lines=[(SPOON, 2)], country="FR")
     stage.wait(minutes=15)

@@ -47,7 +47,7 @@ def shipments_of(stage: Any, channel: str) -> list[WarehouseShipment]:  # noqa: 
 @pytest.mark.parametrize("wms", WMSS)
 def test_s35_s48_a_wms_whose_answer_was_lost_has_the_order_once(open_stage: OpenStage, wms: str) -> None:
     """ShipBob refuses a reference that it has; Tryton would take it twice."""
-    stage = open_stage(*CONNECTIONS)
+    stage = open_stage(*CONNECTIONS, stocked={SPOON, WHISK, TIMER})
     put(stage, **{SITES[wms]: SPOON})
     order = stage.place("shopify-eu", lines=[(SPOON, 2)], country="FR")
     stage.wait(minutes=15)
@@ -62,7 +62,7 @@ def test_s35_s48_a_wms_whose_answer_was_lost_has_the_order_once(open_stage: Open
 
 
 def test_s38_what_is_fulfilled_already_is_settled_and_not_tried_for_ever(open_stage: OpenStage) -> None:
-    stage = open_stage(*CONNECTIONS)
+    stage = open_stage(*CONNECTIONS, stocked={SPOON, WHISK, TIMER})
     put(stage, LYS=SPOON)
     orders = {channel: stage.place(channel, lines=[(SPOON, 2)]) for channel in CHANNELS}
     stage.wait(minutes=15)
@@ -81,7 +81,7 @@ def test_s38_what_is_fulfilled_already_is_settled_and_not_tried_for_ever(open_st
 
 
 def test_s39_three_parcels_are_three_write_backs(open_stage: OpenStage) -> None:
-    stage = open_stage(*CONNECTIONS)
+    stage = open_stage(*CONNECTIONS, stocked={SPOON, WHISK, TIMER})
     put(stage, LYS=SPOON, BER=WHISK, ORD=TIMER)
     wanted = [(SPOON, 1), (WHISK, 2), (TIMER, 1)]
     orders = {channel: stage.place(channel, lines=wanted) for channel in CHANNELS}
@@ -97,7 +97,7 @@ def test_s39_three_parcels_are_three_write_backs(open_stage: OpenStage) -> None:
 
 def test_s40_a_delivered_parcel_stays_delivered(open_stage: OpenStage) -> None:
     """Older events that come later change nothing, and a label alone is not in transit."""
-    stage = open_stage(*CONNECTIONS)
+    stage = open_stage(*CONNECTIONS, stocked={SPOON, WHISK, TIMER})
     put(stage, LYS=SPOON)
     orders = [stage.place("shopify-eu", lines=[(SPOON, 1)], country="FR") for _ in range(6)]
     stage.wait(minutes=15)
@@ -127,7 +127,7 @@ def test_s40_a_delivered_parcel_stays_delivered(open_stage: OpenStage) -> None:
 
 
 def test_s42_two_ordered_one_cancelled_then_shipped_is_one_everywhere(open_stage: OpenStage) -> None:
-    stage = open_stage(*CONNECTIONS)
+    stage = open_stage(*CONNECTIONS, stocked={SPOON, WHISK, TIMER})
     put(stage, LYS=SPOON)
     orders = {channel: stage.place(channel, lines=[(SPOON, 2)]) for channel in CHANNELS}
     for order in orders.values():

@@ -19,7 +19,7 @@ def test_s41_a_return_with_restock_and_refund_that_arrives_twice_counts_once(
     open_stage: OpenStage, channel: str
 ) -> None:
     """Amazon's orders tell of no refunds. What lies on a shelf is the warehouse's word alone."""
-    stage = open_stage(channel, *(one for one in CONNECTIONS if one != channel), seed=4)
+    stage = open_stage(channel, *(one for one in CONNECTIONS if one != channel), seed=4, stocked={SPOON})
     order = stage.place(channel, lines=[(SPOON, 2)])
     stage.wait(minutes=30)
     stage.cycle()

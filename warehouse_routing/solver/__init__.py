@@ -1,3 +1,4 @@
+from warehouse_routing.solver.readying import make_ready
 from warehouse_routing.solver.solve import Progress, solve
 
-__all__ = ["Progress", "solve"]
+__all__ = ["Progress", "make_ready", "solve"]
