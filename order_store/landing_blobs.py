@@ -31,6 +31,8 @@ NO_PERSON = frozenset({"stock", ERASED_ORDERS})
 """Streams whose records name nobody, so they are not sealed."""
 LEVEL = -1
 """Takes half the time of level 1, to write and to read, for a quarter more bytes."""
+LARGEST = 256 << 20
+"""Bytes of a record: four times the longest answer that any vendor may give."""
 
 
 class Envelope(msgspec.Struct, array_like=True, gc=False):
@@ -87,11 +89,11 @@ class Blobs:
         ]
         if not clear or self._keys is None:
             return False
-        compress, decompress = self._compressor().compress, self._decompressor().decompress
+        compress = self._compressor().compress
         for one in clear:
             cipher = self._keys.cipher(one.connection, one.external_id, make=True)
             place = place_of(one.connection, one.stream, one.external_id, one.sequence)
-            payload = without_card_data(decompress(one.blob))
+            payload = without_card_data(self._unpacked(one.blob))
             one.blob = seal(cipher, compress(payload), place) if cipher else b""
         return True
 
@@ -103,7 +105,6 @@ class Blobs:
             SealBroken: If sealed bytes were changed or moved.
             zstandard.ZstdError: If bytes were changed.
         """
-        decompress = self._decompressor().decompress
         ciphers = self._ciphers([one for one in envelopes if is_sealed(one.blob)])
         erased = self._erased_in_the_clear(envelopes)
         for one in envelopes:
@@ -114,7 +115,7 @@ class Blobs:
                 cipher = ciphers[one.connection].get(one.external_id)
                 place = place_of(one.connection, one.stream, one.external_id, one.sequence)
                 blob = unseal(cipher, one.blob, place) if cipher else None
-            yield decompress(blob) if blob else None
+            yield self._unpacked(blob) if blob else None
 
     def note(self, why: str, envelopes: Sequence[Envelope]) -> None:
         """Tell the access log that sealed records are about to be opened, and why."""
@@ -155,6 +156,11 @@ class Blobs:
                     lost[0],
                 )
         return found
+
+    def _unpacked(self, blob: bytes) -> bytes:
+        if (size := zstandard.frame_content_size(blob)) > LARGEST:
+            raise zstandard.ZstdError(f"a record of {size} bytes, where none has more than {LARGEST}")
+        return self._decompressor().decompress(blob)
 
     def _compressor(self) -> zstandard.ZstdCompressor:
         with contextlib.suppress(AttributeError):

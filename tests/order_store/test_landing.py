@@ -2,8 +2,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from order_store.landing import Landing, LandingDamaged, connection_and_stream
+from order_store.landing_blobs import Blobs, Envelope
 from order_store.schema.base import from_micros
 
 AT = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -86,6 +88,13 @@ def test_a_flipped_bit_is_recognised(landing: Landing, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(LandingDamaged):
         list(landing.read(file.path))
+
+
+def test_a_record_that_says_it_is_a_petabyte_long_is_damage_and_takes_no_memory() -> None:
+    size_in_eight_bytes, empty_last_block = b"\xe0", b"\x01\x00\x00"
+    blob = zstandard.FRAME_HEADER + size_in_eight_bytes + (1 << 50).to_bytes(8, "little") + empty_last_block
+    with pytest.raises(zstandard.ZstdError, match="1125899906842624 bytes"):
+        list(Blobs(None).opened([Envelope("shop", "stock", "1", 1, 1, blob)]))
 
 
 def test_a_foreign_file_is_no_landing_file(landing: Landing, tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def test_no_canary_is_found_anywhere(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     placed = canaries(works)
+    works.sandbox.simulation.orders_per_day = 0
     for channel, fault in zip(
         CHANNELS, ("broken_record", "missing_address", "server_error", "broken_record"), strict=True
     ):
