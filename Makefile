@@ -26,9 +26,9 @@ test-real: setup-dev ## Install and start a real shop and a real WMS on loopback
 try-real: setup-dev ## Start a real shop and a real WMS on loopback with a hub.yaml for them, and say what to do next
 	$(BIN)/python -m tests.real.try_out
 
-setup: $(VENV)/.runtime ## Build .venv with what the hub needs to run
+setup: $(VENV)/.runtime $(VENV)/.solver ## Build .venv with what the hub needs to run
 
-setup-dev: $(VENV)/.dev ## Build .venv with what tests, linters and benchmarks need too
+setup-dev: $(VENV)/.dev $(VENV)/.solver ## Build .venv with what tests, linters and benchmarks need too
 
 dev: setup ## Open the Dagster UI with the sandbox beside it and the schedules running
 	$(BIN)/orderhub dev
@@ -72,6 +72,9 @@ $(VENV)/bin/python:
 $(VENV)/.runtime: $(VENV)/bin/python requirements/runtime.txt pyproject.toml
 	$(PIP) $(INSTALL) --require-hashes -r requirements/runtime.txt
 	$(PIP) $(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.solver: $(VENV)/.runtime $(wildcard warehouse_routing/solver/*.py)
 	$(BIN)/python -c "from warehouse_routing.solver import make_ready; make_ready()"
 	@touch $@
 

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, CursorResult, Table, bindparam, select
+from sqlalchemy import Column, Connection, CursorResult, Select, Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
@@ -107,13 +107,19 @@ def update_rows(
 def rows_where(tx: Connection, table: Table, key: Column[Any], values: Sequence[Any]) -> list[dict[str, Any]]:
     """Rows of a table whose key is one of many values, as dicts, in primary-key order."""
     found: list[dict[str, Any]] = []
-    statement = (
-        select(table).where(key.in_(bindparam("wanted", expanding=True))).order_by(*table.primary_key.columns)
-    )
+    statement = _rows_where(table, key)
     for start in range(0, len(values), IN_LIST):
         chunk = {"wanted": list(values[start : start + IN_LIST])}
         found.extend(dict(row) for row in tx.execute(statement, chunk).mappings())
     return found
+
+
+@cache
+def _rows_where(table: Table, key: Column[Any]) -> Select[Any]:
+    """Made once, as `_insert_or_ignore`."""
+    return (
+        select(table).where(key.in_(bindparam("wanted", expanding=True))).order_by(*table.primary_key.columns)
+    )
 
 
 def external_ids_to_ids(tx: Connection, connection_id: int, external_ids: Sequence[str]) -> dict[str, int]:

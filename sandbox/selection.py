@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from graphql import (
@@ -15,6 +16,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    parse,
     value_from_ast_untyped,
 )
 
@@ -59,6 +61,12 @@ class Connection(list[Any]):
 
 Resolver = Callable[[Mapping[str, Any]], Any]
 """Makes the value of a root field from its arguments."""
+
+
+@lru_cache(maxsize=256)
+def document(text: str) -> DocumentNode:
+    """The document of a request's text; clients send few texts, and each many times."""
+    return parse(text, no_location=True)
 
 
 def page_size(arguments: Mapping[str, Any]) -> int:

@@ -1,12 +1,15 @@
 """From orders with their measure to the arrays that the solver takes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
 
 import numpy as np
 
 from warehouse_routing.batch import Batch, Floats
 from warehouse_routing.landscape import OPEN
-from warehouse_routing.objective import Measure
+from warehouse_routing.objective import Measure, Portion
 from warehouse_routing.one_order import Costs
 
 
@@ -33,6 +36,15 @@ def costs_of(measure: Measure, n: int) -> Costs:
         allowed = [measure.may_ship(n, w, portion) for w in range(len(land.sites))]
         lines.append(np.where(allowed, cost, np.inf).tolist())
     return Costs(lines, parcel.tolist())
+
+
+def undivided(measure: Measure) -> Measure:
+    """The same, where no line is divided."""
+    whole = (
+        tuple(_joined(tuple(group)) for _, group in groupby(portions, attrgetter("line")))
+        for portions in measure.portions
+    )
+    return replace(measure, portions=tuple(whole))
 
 
 def batch_of(
@@ -76,6 +88,20 @@ def batch_of(
         all_or_nothing=np.array([measure.all_or_nothing[n] for n in rows], bool),
         whole_cost=_whole_costs(measure, rows, line_cost, starts.tolist()) * scale,
         line_cost=line_cost * scale,
+    )
+
+
+def _joined(portions: Sequence[Portion]) -> Portion:
+    """All portions of a line as one; they want the same SKUs."""
+    skus = [k for k, _ in portions[0].parts]
+    units = [
+        sum(taken) for taken in zip(*([count for _, count in one.parts] for one in portions), strict=True)
+    ]
+    return Portion(
+        portions[0].line,
+        sum(one.units for one in portions),
+        tuple(zip(skus, units, strict=True)),
+        sum(one.grams for one in portions),
     )
 
 

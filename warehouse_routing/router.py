@@ -10,8 +10,13 @@ one after the other, so that nobody is passed over (fairness stands before cost)
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 
-from warehouse_routing.batching import batch_of, costs_of
+import numpy as np
+
+from warehouse_routing.batch import Batch, Solution
+from warehouse_routing.batching import batch_of, costs_of, undivided
 from warehouse_routing.explain import Explaining
 from warehouse_routing.landscape import landscape_of
 from warehouse_routing.next_best import Alternatives
@@ -174,16 +179,14 @@ def _solve(
     total_first: float,
     deadline: float,
 ) -> Decided:
-    # Imported here: it compiles its loops, and most decisions do without it.
-    from warehouse_routing.solver import make_ready, solve
+    from warehouse_routing.solver import make_ready  # here: it compiles loops that most decisions don't need
 
     readying = make_ready()
     deadline += readying
     # The solver's first steps are made for sums of a usual size: some tens for a unit that waits.
     scale = WAITING_SIZE / max(1e-9, max(float(measure.waiting[n]) for n in rest))
-    batch = batch_of(measure, rest, [costs[n] for n in rest], shelves.units, shelves.limits(), scale)
     left = max(0.05, 0.7 * (deadline - time.monotonic()))
-    solution = solve(batch, time_limit=left)
+    solution = _searched(measure, rest, costs, shelves, scale, left)
     at = 0
     for n in rest:
         size = len(measure.portions[n])
@@ -196,6 +199,40 @@ def _solve(
     bound = total_first + solution.lower_bound / scale
     room_price = (solution.capacity_price / scale).tolist()
     return Decided(ways, bound, stock_price, room_price, solution.complete, readying)
+
+
+def _searched(
+    measure: Measure,
+    rest: Sequence[int],
+    costs: Sequence[Costs],
+    shelves: Shelves,
+    scale: float,
+    seconds: float,
+) -> Solution:
+    """The cheapest plan that is found.
+
+    Where lines may be divided, a search that begins with whole lines sometimes ends better than one that
+    begins with nothing, and sometimes worse: both are made.
+    """
+    from warehouse_routing.solver import solve
+
+    def batch(one: Measure, each: Sequence[Costs]) -> Batch:
+        return batch_of(one, rest, each, shelves.units, shelves.limits(), scale)
+
+    given = batch(measure, [costs[n] for n in rest])
+    whole = undivided(measure)
+    if whole.portions == measure.portions:
+        return solve(given, time_limit=seconds)
+    lines = solve(batch(whole, [costs_of(whole, n) for n in rest]), time_limit=seconds / 3)
+    lengths = [
+        sum(1 for _ in portions)
+        for n in rest
+        for _, portions in groupby(measure.portions[n], attrgetter("line"))
+    ]
+    starts = (None, np.repeat(lines.site, lengths))
+    found = [solve(given, time_limit=seconds / 3, start=start) for start in starts]
+    best = min(found, key=attrgetter("cost"))
+    return replace(best, lower_bound=max(one.lower_bound for one in found))
 
 
 def _polish(

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from graphql import GraphQLSyntaxError, parse
+from graphql import GraphQLSyntaxError
 
 from sandbox.faults import Faults
 from sandbox.selection import (
@@ -20,6 +20,7 @@ from sandbox.selection import (
     SelectionError,
     Slice,
     cursor,
+    document,
     page_size,
     uncursor,
 )
@@ -94,7 +95,7 @@ class ShopifyVendor(Vendor):
             return VendorAnswer(502, b"<html><body>Bad Gateway</body></html>", {"Content-Type": "text/html"})
         try:
             body = request.json()
-            execution = Execution(parse(body["query"], no_location=True), body.get("variables") or {})
+            execution = Execution(document(body["query"]), body.get("variables") or {})
             cost = _cost(execution)
         except (ValueError, KeyError, TypeError):
             return json_answer({"errors": "Bad Request"}, 400)

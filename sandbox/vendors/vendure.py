@@ -10,10 +10,10 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from graphql import GraphQLSyntaxError, parse
+from graphql import GraphQLSyntaxError
 
 from sandbox.faults import Faults
-from sandbox.selection import Execution, Resolver, SelectionError
+from sandbox.selection import Execution, Resolver, SelectionError, document
 from sandbox.vendor import Vendor, VendorAnswer, VendorRequest, json_answer, quoting
 from sandbox.vendors.vendure_orders import Record, fulfilment_record, iso, order_record, state_of
 from sandbox.world import ShopOrder, World
@@ -109,7 +109,7 @@ class VendureVendor(Vendor):
             return VendorAnswer(502, b"<html><body>Bad Gateway</body></html>", {"Content-Type": "text/html"})
         try:
             body = request.json()
-            execution = Execution(parse(body["query"], no_location=True), body.get("variables") or {})
+            execution = Execution(document(body["query"]), body.get("variables") or {})
             (root, _), *_ = execution.roots()
         except (ValueError, KeyError, TypeError, GraphQLSyntaxError, SelectionError) as error:
             return _errors("GRAPHQL_PARSE_FAILED", str(error), 400)

@@ -23,7 +23,7 @@ def test_the_hub_agrees_with_the_truth_line_by_line(open_stage: OpenStage) -> No
     stage.sandbox.simulation.orders_per_day = 90
     for channel in CHANNELS:  # leave nothing to chance: a cancellation everywhere, so that it is compared too
         stage.world.cancel(stage.place(channel))
-    for hours in [1] * 26 + [12] * 22:
+    for hours in [1] * 26 + [24] * 10:
         stage.wait(hours=hours)
         assert stage.cycle().failures == {}
         if stage.clock.now() - START >= timedelta(hours=24):
