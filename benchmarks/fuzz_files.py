@@ -1,4 +1,4 @@
-"""The files that a hub reads, mutated: landing files, the catalogue's CSV files, hub.yaml.
+"""The files that a hub reads, mutated: landing, sealed or not, the catalogue's CSV files, hub.yaml, backups.
 
 What can be read is read, and what cannot is refused by each format's own error.
 """
@@ -15,11 +15,14 @@ from typing import Any
 import fsspec
 import msgspec
 
+from benchmarks.fuzz_backups import backup_parsers
 from benchmarks.fuzz_checks import Parser, Record, promise
 from benchmarks.fuzz_corpus import Corpus, Seed
 from benchmarks.fuzz_mutations import paths_of
+from benchmarks.keyed import keys_in
 from order_store.catalogue_files import CatalogueCounts, load_catalogue
 from order_store.engine import open_store
+from order_store.keys import KeyStore
 from order_store.landing import Landing, LandingDamaged
 from order_store.schema.catalogue import kit_components, sku_aliases, skus
 from pipelines.config import ConfigError, load_config
@@ -58,18 +61,20 @@ def file_parsers(payloads: Sequence[bytes], home: Path) -> Mapping[str, tuple[Pa
     """
     folder = Path(tempfile.mkdtemp(dir=home))  # several processes may do so at once
     return {
-        "file.landing": (_landing(), Corpus(_landed(payloads), ())),
+        "file.landing": _landing("file.landing", payloads, None),
+        "file.landing_sealed": _landing("file.landing_sealed", payloads, keys_in(folder, wanted=True)),
         "file.catalogue": (_catalogue(folder), Corpus(_csv_seeds(), ())),
         "file.hub_yaml": (_hub_yaml(folder), Corpus(_yaml_seeds(), ())),
+        **backup_parsers(folder),
     }
 
 
 # --- landing
 
 
-def _landing() -> Parser:
+def _landing(name: str, payloads: Sequence[bytes], keys: KeyStore | None) -> tuple[Parser, Corpus]:
     files: Any = fsspec.filesystem("memory")
-    landing = Landing("memory://fuzzed")
+    landing = Landing("memory://fuzzed", keys)
 
     def parse(raw: bytes) -> list[Record]:
         files.pipe_file(f"/fuzzed/{LANDED}", raw)
@@ -87,16 +92,16 @@ def _landing() -> Parser:
             raise LandingDamaged(f"{len(records)} records are whole")
         return []
 
-    return Parser("file.landing", "none", parse, None, (LandingDamaged,))
+    return Parser(name, "none", parse, None, (LandingDamaged,)), Corpus(_landed(payloads, keys), ())
 
 
-def _landed(payloads: Sequence[bytes]) -> list[Seed]:
+def _landed(payloads: Sequence[bytes], keys: KeyStore | None) -> list[Seed]:
     """Landing files of one, three and twenty records."""
     files: Any = fsspec.filesystem("memory")
     seeds = []
     for count in (1, 3, 20):
         records = [(f"order-{number}", payload) for number, payload in enumerate(payloads[:count])]
-        made = Landing("memory://seeds").land("shop", "orders", LANDED_AT, records)
+        made = Landing("memory://seeds", keys).land("shop", "orders", LANDED_AT, records)
         raw = files.cat_file(f"/seeds/{made.path}")
         seeds.append(Seed(made.path, raw, msgspec.Raw(raw), ()))
     return seeds

@@ -21,6 +21,8 @@ ROWS = 1_000
 """Rows of one block."""
 _LENGTH = struct.Struct("<I")
 _PIECE = 1 << 20
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+"""What msgspec raises for bytes that are not what was written."""
 
 Row = Sequence[Any]
 
@@ -110,16 +112,24 @@ def _write_block(packed: Any, body: bytes, rows: int) -> int:  # noqa: ANN401 --
 
 
 def read_rows(path: Path) -> Iterator[list[Row]]:
-    """The rows that `write_rows` wrote, block by block."""
+    """The rows that `write_rows` wrote, block by block.
+
+    Raises:
+        ProblemError: If the file is damaged.
+    """
     decode = msgspec.msgpack.Decoder(list[tuple[Any, ...]]).decode
     with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as packed:
-        while head := _exactly(packed, _LENGTH.size):
-            yield list(decode(_exactly(packed, *_LENGTH.unpack(head))))
+        try:
+            while head := _exactly(packed, _LENGTH.size):
+                yield list(decode(_exactly(packed, *_LENGTH.unpack(head))))
+        except (*_UNREADABLE, struct.error, zstandard.ZstdError) as error:
+            raise ProblemError(f"{path} is damaged: {error}") from error
 
 
 def _exactly(packed: Any, size: int) -> bytes:  # noqa: ANN401 -- zstandard's reader
+    """So many bytes, or all that are left. What is asked for is made room for, so it is asked in pieces."""
     parts: list[bytes] = []
-    while size > 0 and (part := packed.read(size)):
+    while size > 0 and (part := packed.read(min(size, _PIECE))):
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
@@ -144,7 +154,7 @@ def read_landing_list(folder: Path) -> Iterator[LandingCopy]:
         for number, line in enumerate(file, 1):
             try:
                 copy = decode(line)
-            except msgspec.DecodeError as error:
+            except _UNREADABLE as error:
                 raise ProblemError(f"{landing_list(folder)}, line {number}, is damaged: {error}") from error
             if not _lies_below(copy.path):
                 raise ProblemError(
@@ -184,7 +194,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise ProblemError(
             f"{folder} holds no {MANIFEST}: it is no backup, or one that was cut off"
         ) from error
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise ProblemError(f"{folder / MANIFEST} is damaged: {error}") from error
     if found.format != FORMAT:
         raise ProblemError(f"{folder} is a backup of form {found.format}; this hub reads form {FORMAT}")

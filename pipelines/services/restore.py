@@ -218,10 +218,17 @@ def _load(tx: Connection, folder: Path, manifest: Manifest, progress: Progress) 
         known = manifest.tables.get(table.name)
         if known is None:
             continue
+        path = table_path(folder, table.name)
+        if strange := [name for name in known.columns if name not in table.c]:
+            raise ProblemError(f"{path} has columns that its table has not: {', '.join(strange)}")
         tx.execute(table.delete())  # what a migration has put in
-        for block in read_rows(table_path(folder, table.name)):
+        count = 0
+        for block in read_rows(path):
             insert_rows(tx, table, known.columns, [tuple(row) for row in block])
-            rows += len(block)
+            count += len(block)
+        if count != known.rows:
+            raise ProblemError(f"{path} holds {count} rows, and the manifest says {known.rows}")
+        rows += count
         _continue_numbers(tx, table)
         progress("tables", number, len(tables))
     return rows

@@ -36,8 +36,11 @@ from pipelines.services.backup_files import (
     checksum,
     read_landing_list,
     read_manifest,
+    read_rows,
+    table_path,
     write_landing_list,
     write_manifest,
+    write_rows,
 )
 from pipelines.services.dispatch import dispatch
 from pipelines.services.ingest import ingest_page
@@ -186,6 +189,39 @@ def test_a_backup_that_leads_out_of_landing_is_refused_before_anything_is_writte
         restore_backup(target, folder, tmp_path / "state", desk.hub.clock.now())
     assert not (tmp_path / "new").exists()
     assert not (tmp_path / "new.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (
+            lambda rows, columns: (rows, ("id) SELECT 1; --", *columns[1:])),
+            r"orders\.rows has columns that its table has not: id\) SELECT 1; --",
+        ),
+        (
+            lambda rows, columns: (rows[:-1], columns),
+            r"orders\.rows holds 2 rows, and the manifest says 3",
+        ),
+    ],
+    ids=["SQL for a column", "a row left out"],
+)
+def test_rows_that_are_not_the_manifests_are_refused(
+    open_desk: OpenDesk,
+    tmp_path: Path,
+    spoil: Callable[[list[Any], tuple[str, ...]], tuple[list[Any], tuple[str, ...]]],
+    told: str,
+) -> None:
+    desk = busy(open_desk)
+    folder = tmp_path / "backup"
+    manifest = make_backup(desk.hub, folder)
+    path, known = table_path(folder, "orders"), manifest.tables["orders"]
+    rows, columns = spoil([row for block in read_rows(path) for row in block], known.columns)
+    write_rows(path, rows)
+    spoilt = replace(known, columns=columns, sha256=checksum(path))
+    write_manifest(folder, replace(manifest, tables={**manifest.tables, "orders": spoilt}))
+    target = elsewhere(desk.hub.config, f"sqlite:///{tmp_path}/new.db", tmp_path / "new" / "landing")
+    with pytest.raises(ProblemError, match=told):
+        restore_backup(target, folder, tmp_path / "state", desk.hub.clock.now())
 
 
 def test_a_line_of_the_list_that_is_damaged_is_named(tmp_path: Path) -> None:

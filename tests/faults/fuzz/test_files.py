@@ -15,15 +15,24 @@ from order_store.schema.catalogue import kit_components, sku_aliases, skus
 from tests.faults.conftest import RecordFault
 
 PAYLOADS = [b'{"id":%d,"lines":[{"sku":"TEA-1","quantity":%d}]}' % (number, number) for number in range(20)]
-INPUTS = {"file.landing": 2_000, "file.catalogue": 200, "file.hub_yaml": 30}
-ALL_INPUTS = {"file.landing": 200_000, "file.catalogue": 40_000, "file.hub_yaml": 4_000}
+INPUTS = {
+    "file.landing": 2_000,
+    "file.landing_sealed": 1_000,
+    "file.catalogue": 200,
+    "file.hub_yaml": 30,
+    "file.backup_manifest": 1_000,
+    "file.backup_list": 1_000,
+    "file.backup_rows": 1_000,
+}
+ALL = 100
+"""Times as many with ALL=1."""
 
 
 @pytest.mark.parametrize("name", INPUTS)
 def test_every_mutated_file_is_read_or_refused(
     name: str, tmp_path: Path, everything: bool, record_fault: RecordFault
 ) -> None:
-    inputs = (ALL_INPUTS if everything else INPUTS)[name]
+    inputs = INPUTS[name] * (ALL if everything else 1)
     parser, corpus = file_parsers(PAYLOADS, tmp_path)[name]
     seed = time.time_ns() if everything else 1
     tally = fuzz(parser, corpus, inputs, Random(seed))
