@@ -19,7 +19,7 @@ test: setup-dev ## Set up, then run every test that needs no real shop
 
 test-faults: setup-dev ## Kill, starve and attack the hub at a sample of points; at POINTS=300, or at all with ALL=1
 	$(if $(ALL),ORDERHUB_FAULTS=all) $(if $(POINTS),ORDERHUB_POINTS=$(POINTS)) \
-	$(BIN)/python -m pytest -m faults tests/faults -n $(or $(WORKERS),2) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m faults tests/faults -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-real: setup-dev ## Install and start a real shop and a real WMS on loopback, and run the hub between them
 	$(BIN)/python -m pytest -m real tests/real $(ARGS)

@@ -21,7 +21,7 @@ CALLS = {
 """What merchants whose channels cancel what never comes call for it."""
 DECIDED = "cancellations.py"
 KINDS = ("before commit", "after commit", "after call")
-SAMPLE = 10
+SAMPLE = 6
 
 
 @pytest.mark.parametrize("merchant", CALLS, ids=lambda one: one.name)
