@@ -373,5 +373,5 @@ def _envelopes(content: bytes) -> tuple[list[Envelope], list[int], str]:
 
 
 _DECODER = msgspec.msgpack.Decoder(Envelope)
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no envelope."""

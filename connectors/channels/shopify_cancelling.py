@@ -109,7 +109,7 @@ def _cancel(shop: ShopGraphQL, order_id: str, note: str) -> WriteResult:
         raise AnswerLost(f"Shopify has not told yet whether {order_id} is cancelled")
     if job["status"] == "FAILED":
         return _rejected(_reasons(job["errors"]) or "Shopify failed to cancel it and gave no reason")
-    return WriteResult(Outcome.APPLIED, vendor_ref=job["id"])
+    return WriteResult(Outcome.APPLIED, vendor_ref=str(job["id"]))
 
 
 def _edit(shop: ShopGraphQL, order_id: str, due: Due, note: str) -> WriteResult:
@@ -135,7 +135,7 @@ def _edit(shop: ShopGraphQL, order_id: str, due: Due, note: str) -> WriteResult:
     made = committed["orderEditCommit"]
     if made["order"] is None or made["userErrors"]:
         return _rejected(_reasons(made["userErrors"]) or "Shopify kept the order and gave no reason")
-    return WriteResult(Outcome.APPLIED, vendor_ref=draft["id"])
+    return WriteResult(Outcome.APPLIED, vendor_ref=str(draft["id"]))
 
 
 def _set_quantity(shop: ShopGraphQL, draft_id: str, line: Json, units: int) -> str:

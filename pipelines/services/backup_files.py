@@ -21,7 +21,7 @@ ROWS = 1_000
 """Rows of one block."""
 _LENGTH = struct.Struct("<I")
 _PIECE = 1 << 20
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are not what was written."""
 
 Row = Sequence[Any]

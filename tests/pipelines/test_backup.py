@@ -224,6 +224,17 @@ def test_rows_that_are_not_the_manifests_are_refused(
         restore_backup(target, folder, tmp_path / "state", desk.hub.clock.now())
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b'{"hub_version": "\xff"}', b'{"new": ' + b"[" * 100_000],
+    ids=["no UTF-8", "nested without end"],
+)
+def test_a_manifest_that_nobody_wrote_is_damaged(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / MANIFEST).write_bytes(content)
+    with pytest.raises(ProblemError, match=r"manifest\.json is damaged"):
+        read_manifest(tmp_path)
+
+
 def test_a_line_of_the_list_that_is_damaged_is_named(tmp_path: Path) -> None:
     (tmp_path / "landing.jsonl").write_text('{"path": 7}\n')
     with pytest.raises(ProblemError, match="line 1, is damaged"):
